@@ -1,0 +1,3 @@
+//! The `palier` binary.
+
+fn main() {}

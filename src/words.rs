@@ -1,0 +1,326 @@
+//! The words that every room shares: metrics, error kinds, sections, outcomes.
+//!
+//! They are the names that users write in profiles and read in reports, so each stands here once, with its
+//! meaning, kind and unit. This module knows no other.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Declares an enum whose variants have a stable name in TOML, JSON and reports.
+macro_rules! named {
+    ($(#[$meta:meta])* $type:ident { $($(#[$doc:meta])* $variant:ident = $name:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $type { $($(#[$doc])* #[serde(rename = $name)] $variant,)+ }
+
+        impl $type {
+            /// Every value, in the order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The stable name in profiles and reports.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// The value of that name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)+ _ => None }
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.name())
+            }
+        }
+    };
+}
+
+named! {
+    /// What palier measures. k6's names and definitions where k6 has them (design.md, section 4).
+    Metric {
+        /// Requests made, hops of redirects not counted.
+        HttpReqs = "http_reqs",
+        /// Sending + waiting + receiving of one answered request; timed-out and cut ones count with their age.
+        HttpReqDuration = "http_req_duration",
+        /// From wanting a connection to having one: DNS, TCP and TLS included; 0 on a kept connection.
+        HttpReqBlocked = "http_req_blocked",
+        /// The TCP handshake; 0 on a kept connection.
+        HttpReqConnecting = "http_req_connecting",
+        /// The TLS handshake; 0 on a kept connection and on plain HTTP.
+        HttpReqTlsHandshaking = "http_req_tls_handshaking",
+        /// From a ready connection to the last byte of the request written.
+        HttpReqSending = "http_req_sending",
+        /// From the last byte written to the first byte of the answer.
+        HttpReqWaiting = "http_req_waiting",
+        /// From the first to the last byte of the answer.
+        HttpReqReceiving = "http_req_receiving",
+        /// Share of requests with no answer, or with a status of 400 or above that no check of the step expects.
+        HttpReqFailed = "http_req_failed",
+        /// Requests still open at the hard end of a stage or of the run.
+        HttpReqCut = "http_req_cut",
+        /// Answer time since the scheduled start; arrival-rate executors only.
+        HttpReqCorrected = "http_req_corrected",
+        /// Share of checks that held.
+        Checks = "checks",
+        /// Share of requests that failed, or of which at least one check did not hold.
+        Errors = "errors",
+        /// Iterations completed.
+        Iterations = "iterations",
+        /// One full pass of the scenario, pauses included.
+        IterationDuration = "iteration_duration",
+        /// Start of an iteration minus its scheduled start; arrival-rate executors only.
+        IterationLag = "iteration_lag",
+        /// Iterations of the plan that were never started.
+        DroppedIterations = "dropped_iterations",
+        /// Virtual users that the schedule keeps running, sampled once a second.
+        Vus = "vus",
+        /// Virtual users that exist, running or not, sampled once a second.
+        VusMax = "vus_max",
+        /// Bytes written to the wire, headers and TLS included.
+        DataSent = "data_sent",
+        /// Bytes read from the wire, headers and TLS included.
+        DataReceived = "data_received",
+        /// How late a timer of a few ms, running on every worker, was served: what a ready answer waited for us.
+        GeneratorLag = "generator_lag",
+        /// CPU time of this process as a share of what it may use.
+        GeneratorCpu = "generator_cpu",
+    }
+}
+
+named! {
+    /// How the values of a metric add up; decides which aggregations a threshold may use (k6's table).
+    MetricKind {
+        /// A sum: `count`, `rate` (per second of the load).
+        Counter = "counter",
+        /// The last value: `value`, `min`, `max`.
+        Gauge = "gauge",
+        /// A share of yes among yes and no: `rate`.
+        Rate = "rate",
+        /// A distribution: `avg`, `min`, `med`, `max`, `p(N)`, `count`.
+        Trend = "trend",
+    }
+}
+
+named! {
+    /// The unit of an observed value and of its bound in every machine-readable report.
+    Unit {
+        /// Milliseconds, as a float.
+        Milliseconds = "ms",
+        /// Per second of the load.
+        PerSecond = "/s",
+        /// A share between 0 and 1.
+        Fraction = "fraction",
+        /// A plain number.
+        Count = "count",
+        /// Bytes.
+        Bytes = "bytes",
+        /// CPU cores.
+        Cores = "cores",
+    }
+}
+
+named! {
+    /// Where a threshold is reported; each is one suite of the JUnit report.
+    Section {
+        /// Latency, throughput, iterations, bytes.
+        Performance = "performance",
+        /// Checks, errors, failed requests, scenario errors.
+        Checks = "checks",
+        /// Pods: restarts, crash loops, resources.
+        Stability = "stability",
+        /// The autoscaler.
+        Autoscaling = "autoscaling",
+        /// The database and its logs.
+        Database = "database",
+        /// Comparisons with a baseline.
+        Regression = "regression",
+    }
+}
+
+named! {
+    /// What a run ends in. `fail` goes before `invalid` before `warn` before `pass`.
+    Verdict {
+        /// Everything that was asked holds.
+        Pass = "pass",
+        /// A warning does not hold.
+        Warn = "warn",
+        /// What was measured cannot carry a verdict.
+        Invalid = "invalid",
+        /// A threshold does not hold.
+        Fail = "fail",
+    }
+}
+
+named! {
+    /// What a threshold that does not hold leads to.
+    Level {
+        /// From `[thresholds]`: the verdict is `fail`.
+        Fail = "fail",
+        /// From `[warnings]`: the verdict is `warn`.
+        Warn = "warn",
+    }
+}
+
+named! {
+    /// What became of one threshold.
+    Outcome {
+        /// It holds.
+        Pass = "pass",
+        /// It is a warning and does not hold.
+        Warn = "warn",
+        /// It does not hold.
+        Fail = "fail",
+        /// It could not be judged.
+        Invalid = "invalid",
+        /// It was not asked for in this run, for example for want of a baseline.
+        Skipped = "skipped",
+    }
+}
+
+named! {
+    /// Why a request went wrong. Each error of a request has exactly one kind.
+    ErrorKind {
+        /// The host name could not be resolved.
+        Dns = "dns",
+        /// Nothing listens there.
+        ConnectRefused = "connect-refused",
+        /// No TCP connection in time.
+        ConnectTimeout = "connect-timeout",
+        /// The TLS handshake failed.
+        Tls = "tls",
+        /// The connection was reset.
+        Reset = "reset",
+        /// The connection was closed before the answer was complete.
+        ClosedEarly = "closed-early",
+        /// No complete answer within the step's timeout.
+        Timeout = "timeout",
+        /// The answer was not HTTP.
+        Protocol = "protocol",
+        /// The answer was larger than palier reads.
+        TooLarge = "too-large",
+        /// A status of 400 or above that no check of the step expects.
+        Status = "status",
+        /// At least one check of the step did not hold.
+        Check = "check",
+        /// Still open at the hard end of the load, of a signal or of an abort.
+        Cut = "cut",
+        /// Our own limits: sockets, file descriptors, ports. Never blamed on the target.
+        Generator = "generator",
+    }
+}
+
+named! {
+    /// The part of a run in which a request was started.
+    Phase {
+        /// A step of `setup`.
+        Setup = "setup",
+        /// Within the stages: the only phase whose requests count in rates and stages.
+        Load = "load",
+        /// After the stages, while running iterations are let finish.
+        Grace = "grace",
+        /// A step of `teardown`.
+        Teardown = "teardown",
+        /// Undoing what iterations left behind.
+        Cleanup = "cleanup",
+    }
+}
+
+impl Metric {
+    /// How its values add up.
+    pub const fn kind(self) -> MetricKind {
+        match self {
+            Self::HttpReqs
+            | Self::HttpReqCut
+            | Self::Iterations
+            | Self::DroppedIterations
+            | Self::DataSent
+            | Self::DataReceived => MetricKind::Counter,
+            Self::HttpReqFailed | Self::Checks | Self::Errors => MetricKind::Rate,
+            Self::Vus | Self::VusMax | Self::GeneratorCpu => MetricKind::Gauge,
+            Self::HttpReqDuration
+            | Self::HttpReqBlocked
+            | Self::HttpReqConnecting
+            | Self::HttpReqTlsHandshaking
+            | Self::HttpReqSending
+            | Self::HttpReqWaiting
+            | Self::HttpReqReceiving
+            | Self::HttpReqCorrected
+            | Self::IterationDuration
+            | Self::IterationLag
+            | Self::GeneratorLag => MetricKind::Trend,
+        }
+    }
+
+    /// The unit of its values (a counter's `rate` is per second of that).
+    pub const fn unit(self) -> Unit {
+        match self {
+            Self::HttpReqs
+            | Self::HttpReqCut
+            | Self::Iterations
+            | Self::DroppedIterations
+            | Self::Vus
+            | Self::VusMax => Unit::Count,
+            Self::HttpReqFailed | Self::Checks | Self::Errors | Self::GeneratorCpu => Unit::Fraction,
+            Self::DataSent | Self::DataReceived => Unit::Bytes,
+            Self::HttpReqDuration
+            | Self::HttpReqBlocked
+            | Self::HttpReqConnecting
+            | Self::HttpReqTlsHandshaking
+            | Self::HttpReqSending
+            | Self::HttpReqWaiting
+            | Self::HttpReqReceiving
+            | Self::HttpReqCorrected
+            | Self::IterationDuration
+            | Self::IterationLag
+            | Self::GeneratorLag => Unit::Milliseconds,
+        }
+    }
+
+    /// Where its thresholds are reported.
+    pub const fn section(self) -> Section {
+        match self {
+            Self::HttpReqFailed | Self::Checks | Self::Errors => Section::Checks,
+            Self::HttpReqs
+            | Self::HttpReqDuration
+            | Self::HttpReqBlocked
+            | Self::HttpReqConnecting
+            | Self::HttpReqTlsHandshaking
+            | Self::HttpReqSending
+            | Self::HttpReqWaiting
+            | Self::HttpReqReceiving
+            | Self::HttpReqCut
+            | Self::HttpReqCorrected
+            | Self::Iterations
+            | Self::IterationDuration
+            | Self::IterationLag
+            | Self::DroppedIterations
+            | Self::Vus
+            | Self::VusMax
+            | Self::DataSent
+            | Self::DataReceived
+            | Self::GeneratorLag
+            | Self::GeneratorCpu => Section::Performance,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_leads_back_to_its_metric() {
+        for &metric in Metric::ALL {
+            assert_eq!(Metric::from_name(metric.name()), Some(metric));
+        }
+    }
+
+    #[test]
+    fn verdicts_are_ordered_from_best_to_worst() {
+        assert!(Verdict::Pass < Verdict::Warn);
+        assert!(Verdict::Warn < Verdict::Invalid);
+        assert!(Verdict::Invalid < Verdict::Fail);
+    }
+}
