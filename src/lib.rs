@@ -11,5 +11,9 @@
 
 pub mod words;
 
+pub mod plan;
+
+pub mod metrics;
+
 #[cfg(feature = "demo")]
 pub mod demo;

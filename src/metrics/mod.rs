@@ -1,0 +1,25 @@
+//! What was measured.
+//!
+//! A worker records into its own [`Recorder`]; once a second it hands its interval over, and the collector adds
+//! it to the [`Results`]. Workers, shards and machines are all merged by one operation, which is exact,
+//! associative and commutative: nothing here depends on who recorded what, or in which order it arrived.
+//!
+//! Results are kept in [`Cell`]s, one for each pair of a span of the run (a stage, the grace after it, setup,
+//! clean-up) and a step. Whatever a selector picks is a union of cells, so that no request is recorded twice
+//! for being selected twice. Beside the cells stands a series of one-second points.
+//!
+//! This room knows no sockets, no clock and no files.
+
+mod cell;
+mod histogram;
+mod recorder;
+mod results;
+mod seconds;
+mod trend;
+
+pub use cell::{Cell, CheckCount, ErrorCount, FirstError, Trends};
+pub use histogram::{Bucket, Histogram, LONGEST, Packed};
+pub use recorder::{Failure, Interval, IterationEnd, Recorder, Sample, Timings};
+pub use results::{Cleanup, Generator, Iterations, Leftover, Results, Stop};
+pub use seconds::{Point, Seconds, StepPoint};
+pub use trend::Trend;

@@ -1,0 +1,296 @@
+//! The merged results of a run.
+
+use std::time::Duration;
+
+use super::recorder::{Interval, Second};
+use super::seconds::{StepPoint, entry};
+use super::{Cell, Seconds, Trend};
+use crate::plan::{Plan, Selection, SpanId, StepId};
+use crate::words::Phase;
+
+/// All that was measured in a run. Merging two of the same plan is exact, associative and commutative.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Results {
+    n_steps: usize,
+    /// By span, then step.
+    cells: Vec<Option<Box<Cell>>>,
+    /// By span.
+    iterations: Vec<Iterations>,
+    /// The one-second series.
+    pub seconds: Seconds,
+    /// How long the load really lasted: its stages, or until it was ended early.
+    pub elapsed: Duration,
+    /// What ended it.
+    pub stop: Stop,
+    /// What the generator knows of itself.
+    pub generator: Generator,
+    /// What was created and undone.
+    pub cleanup: Cleanup,
+}
+
+/// The iterations started in one span.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Iterations {
+    /// Came to their end.
+    pub completed: u64,
+    /// Cut at a hard end, by a signal or an abort.
+    pub cut: u64,
+    /// Of the plan, but never started.
+    pub dropped: u64,
+    /// `iteration_duration` of the completed ones.
+    pub durations: Trend,
+    /// `iteration_lag`; empty in the closed model.
+    pub lag: Trend,
+}
+
+impl Iterations {
+    fn merge(&mut self, other: &Self) {
+        self.completed += other.completed;
+        self.cut += other.cut;
+        self.dropped += other.dropped;
+        self.durations.merge(&other.durations);
+        self.lag.merge(&other.lag);
+    }
+}
+
+/// What ended the load. Of two, the later of this list stands for both.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stop {
+    /// Its plan was done.
+    #[default]
+    Done,
+    /// A threshold that was set to abort; its name.
+    Aborted(String),
+    /// A signal; its name.
+    Interrupted(String),
+}
+
+/// What the generator knows of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Generator {
+    /// `generator_lag`: lateness of the workers' heartbeats.
+    pub lag: Trend,
+    /// CPU time of this process during the load.
+    pub cpu: Duration,
+    /// CPU time that it might have used: cores or quota, times the length of the load.
+    pub cpu_available: Duration,
+    /// Worker threads.
+    pub workers: u32,
+    /// Virtual-user time of the plan that was not offered, by our fault.
+    pub lost: Duration,
+    /// Virtual-user time of the plan, as far as the load went.
+    pub planned: Duration,
+    /// Panics of virtual users or workers: bugs of ours.
+    pub panics: Vec<String>,
+}
+
+/// What the run created and undid.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cleanup {
+    /// Things created by steps that have an `undo`.
+    pub created: u64,
+    /// Undone, by the scenario itself or by clean-up.
+    pub undone: u64,
+    /// Left behind, the first thousand.
+    pub left: Vec<Leftover>,
+    /// Left behind, all of them.
+    pub left_count: u64,
+}
+
+/// Something that could not be undone.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Leftover {
+    /// The step that would undo it.
+    pub undo: String,
+    /// The request that would: `DELETE /employees/17`.
+    pub request: String,
+    /// Why it failed.
+    pub reason: String,
+}
+
+impl Cleanup {
+    /// At most so many leftovers are named.
+    pub const MOST_NAMED: usize = 1_000;
+
+    /// Adds what another worker or shard created and undid.
+    pub fn merge(&mut self, other: &Self) {
+        self.created += other.created;
+        self.undone += other.undone;
+        self.left_count += other.left_count;
+        self.left.extend_from_slice(&other.left);
+        // Sorted before it is cut, so that the order of merging does not show.
+        self.left.sort_unstable();
+        self.left.truncate(Self::MOST_NAMED);
+    }
+
+    /// Notes something left behind.
+    pub fn leave(&mut self, leftover: Leftover) {
+        self.left_count += 1;
+        if self.left.len() < Self::MOST_NAMED {
+            self.left.push(leftover);
+        }
+    }
+}
+
+impl Results {
+    /// Results without any measurement, for the steps and spans of a plan.
+    pub fn new(plan: &Plan) -> Self {
+        Self {
+            n_steps: plan.steps.len(),
+            cells: vec![None; plan.steps.len() * plan.spans.len()],
+            iterations: vec![Iterations::default(); plan.spans.len()],
+            ..Self::default()
+        }
+    }
+
+    /// Adds what a worker recorded in an interval.
+    pub fn add(&mut self, interval: Interval) {
+        self.merge_cells(interval.cells.into_iter());
+        for (own, add) in self.iterations.iter_mut().zip(&interval.iterations) {
+            own.merge(add);
+        }
+        for (number, second) in interval.seconds {
+            self.add_second(number, &second);
+        }
+        self.generator.lag.merge(&interval.lag);
+        self.generator.lost += interval.lost;
+    }
+
+    fn add_second(&mut self, number: u32, second: &Second) {
+        // Of several seconds in one point, the first one's virtual users stand.
+        let first = u64::from(number).is_multiple_of(self.seconds.resolution().as_secs());
+        let point = self.seconds.at(number);
+        for (index, add) in second.steps.iter().enumerate() {
+            let own = point.step(index);
+            own.requests += add.requests;
+            own.failed += add.failed;
+            own.errors += add.errors;
+            own.passes += add.passes;
+            own.fails += add.fails;
+            own.sent += add.sent;
+            own.received += add.received;
+            own.durations.merge_histogram(&add.durations);
+        }
+        for (index, add) in second.iterations.iter().enumerate() {
+            *entry(&mut point.iterations, index) += add;
+        }
+        if first {
+            for (index, (running, existing)) in second.vus.iter().enumerate() {
+                *entry(&mut point.vus, index) += running;
+                *entry(&mut point.vus_max, index) += existing;
+            }
+        }
+    }
+
+    fn merge_cells(&mut self, cells: impl Iterator<Item = Option<Box<Cell>>>) {
+        for (own, add) in self.cells.iter_mut().zip(cells) {
+            match (own.as_mut(), add) {
+                (Some(own), Some(add)) => own.merge(&add),
+                (None, Some(add)) => *own = Some(add),
+                (_, None) => {}
+            }
+        }
+    }
+
+    /// Adds the results of another shard or machine that ran the same plan.
+    pub fn merge(&mut self, other: &Self) {
+        self.merge_cells(other.cells.iter().cloned());
+        for (own, add) in self.iterations.iter_mut().zip(&other.iterations) {
+            own.merge(add);
+        }
+        self.seconds.merge(&other.seconds);
+        self.elapsed = self.elapsed.max(other.elapsed);
+        if other.stop > self.stop {
+            self.stop = other.stop.clone();
+        }
+        let (own, add) = (&mut self.generator, &other.generator);
+        own.lag.merge(&add.lag);
+        own.cpu += add.cpu;
+        own.cpu_available += add.cpu_available;
+        own.workers += add.workers;
+        own.lost += add.lost;
+        own.planned += add.planned;
+        own.panics.extend_from_slice(&add.panics);
+        own.panics.sort_unstable();
+        self.cleanup.merge(&other.cleanup);
+    }
+
+    /// The figures of one step in one span; `None` where it made no request there.
+    pub fn cell(&self, span: SpanId, step: StepId) -> Option<&Cell> {
+        self.cells.get(usize::from(span.0) * self.n_steps + usize::from(step.0))?.as_deref()
+    }
+
+    /// The iterations started in one span.
+    pub fn iterations(&self, span: SpanId) -> &Iterations {
+        &self.iterations[usize::from(span.0)]
+    }
+
+    /// The figures that a selection picks, all together; the checks of different steps are not told apart.
+    pub fn select(&self, selection: &Selection) -> Cell {
+        let mut all = Cell::default();
+        for cell in self.cells_of(selection) {
+            all.merge_across_steps(cell);
+        }
+        all
+    }
+
+    /// The checks that held and those that did not, in the cells that a selection picks.
+    pub fn checks(&self, selection: &Selection) -> (u64, u64) {
+        let totals = self.cells_of(selection).map(Cell::check_totals);
+        totals.fold((0, 0), |(passes, fails), (more, worse)| (passes + more, fails + worse))
+    }
+
+    fn cells_of(&self, selection: &Selection) -> impl Iterator<Item = &Cell> {
+        let status = selection.status;
+        (selection.spans.iter())
+            .flat_map(|span| selection.steps.iter().filter_map(|step| self.cell(*span, *step)))
+            .filter_map(move |cell| match status {
+                None => Some(cell),
+                Some(status) => {
+                    cell.by_status.iter().find(|(own, _)| *own == status).map(|(_, cell)| cell.as_ref())
+                }
+            })
+    }
+
+    /// The iterations that were started in any of the spans.
+    pub fn iterations_of(&self, spans: &[SpanId]) -> Iterations {
+        let mut all = Iterations::default();
+        for span in spans {
+            all.merge(self.iterations(*span));
+        }
+        all
+    }
+
+    /// The steps of a selection in one point of the series.
+    pub fn point(&self, index: usize, steps: &[StepId]) -> StepPoint {
+        let mut all = StepPoint::default();
+        for step in steps {
+            if let Some(own) = self.seconds.points()[index].steps.get(usize::from(step.0)) {
+                all.merge(own);
+            }
+        }
+        all
+    }
+
+    /// Whether the load was ended before its plan was done.
+    pub fn ended_early(&self) -> bool {
+        self.stop != Stop::Done
+    }
+
+    /// The time that per-second rates over these spans refer to: that of their stages, as far as the load went.
+    /// Stages of several loads that overlap count once.
+    pub fn rated_time(&self, plan: &Plan, spans: &[SpanId]) -> Duration {
+        let mut stages: Vec<(Duration, Duration)> = (spans.iter().map(|span| plan.span(*span)))
+            .filter(|span| span.phase == Phase::Load)
+            .map(|span| (span.start.min(self.elapsed), (span.start + span.duration).min(self.elapsed)))
+            .collect();
+        stages.sort_unstable();
+        let mut covered = Duration::ZERO;
+        let mut until = Duration::ZERO;
+        for (start, end) in stages {
+            covered += end.saturating_sub(start.max(until));
+            until = until.max(end);
+        }
+        covered
+    }
+}

@@ -1,0 +1,201 @@
+//! The series: what happened in each second of the load.
+
+use std::time::Duration;
+
+use super::Packed;
+
+/// A series keeps at most this many points, an hour of seconds; then neighbours are merged, so that memory does
+/// not grow with the length of a run.
+const MOST_POINTS: u32 = 3_600;
+
+/// What happened in each second of the load, by the start of requests and the end of iterations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seconds {
+    /// How many seconds a point holds: 1, and twice as many each time that neighbours are merged.
+    resolution: u32,
+    points: Vec<Point>,
+}
+
+/// One point of the series.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Point {
+    /// By step.
+    pub steps: Vec<StepPoint>,
+    /// Iterations that ended, by load.
+    pub iterations: Vec<u64>,
+    /// Virtual users that the schedule kept running, by load, at the beginning of the point. (Where seconds are
+    /// merged, the first one's value stands: sums over workers and shards then stay exact in any order.)
+    pub vus: Vec<u32>,
+    /// Virtual users that existed, by load.
+    pub vus_max: Vec<u32>,
+}
+
+/// One step in one point of the series.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StepPoint {
+    /// Requests started.
+    pub requests: u64,
+    /// Those of them that failed.
+    pub failed: u64,
+    /// Those of them that failed, or of which a check did not hold.
+    pub errors: u64,
+    /// Checks that held.
+    pub passes: u64,
+    /// Checks that did not.
+    pub fails: u64,
+    /// Bytes written to the wire.
+    pub sent: u64,
+    /// Bytes read from the wire.
+    pub received: u64,
+    /// Their `http_req_duration`.
+    pub durations: Packed,
+}
+
+impl Default for Seconds {
+    fn default() -> Self {
+        Self { resolution: 1, points: Vec::new() }
+    }
+}
+
+impl Seconds {
+    /// How much time a point holds.
+    pub fn resolution(&self) -> Duration {
+        Duration::from_secs(u64::from(self.resolution))
+    }
+
+    /// The points, the first at the start of the load.
+    pub fn points(&self) -> &[Point] {
+        &self.points
+    }
+
+    /// The point that holds a second of the load.
+    pub(super) fn at(&mut self, second: u32) -> &mut Point {
+        while second / self.resolution >= MOST_POINTS {
+            self.halve();
+        }
+        let index = (second / self.resolution) as usize;
+        if self.points.len() <= index {
+            self.points.resize_with(index + 1, Point::default);
+        }
+        &mut self.points[index]
+    }
+
+    /// Adds the series of another worker, shard or machine.
+    pub(super) fn merge(&mut self, other: &Self) {
+        while self.resolution < other.resolution {
+            self.halve();
+        }
+        for (index, point) in (0_u32..).zip(&other.points) {
+            self.at(index * other.resolution).merge(point, Gauges::Add);
+        }
+    }
+
+    fn halve(&mut self) {
+        self.resolution *= 2;
+        let points = std::mem::take(&mut self.points);
+        for pair in points.chunks(2) {
+            let mut first = pair[0].clone();
+            if let Some(second) = pair.get(1) {
+                first.merge(second, Gauges::Keep);
+            }
+            self.points.push(first);
+        }
+    }
+}
+
+/// What becomes of gauges when two points are merged.
+#[derive(Clone, Copy)]
+enum Gauges {
+    /// The same second of two workers: their virtual users add up.
+    Add,
+    /// Two seconds of the same worker: the first one stands.
+    Keep,
+}
+
+impl Point {
+    fn merge(&mut self, other: &Self, gauges: Gauges) {
+        for (index, add) in other.steps.iter().enumerate() {
+            self.step(index).merge(add);
+        }
+        for (index, add) in other.iterations.iter().enumerate() {
+            *entry(&mut self.iterations, index) += add;
+        }
+        if let Gauges::Add = gauges {
+            for (own, others) in [(&mut self.vus, &other.vus), (&mut self.vus_max, &other.vus_max)] {
+                for (index, add) in others.iter().enumerate() {
+                    *entry(own, index) += add;
+                }
+            }
+        }
+    }
+
+    pub(super) fn step(&mut self, index: usize) -> &mut StepPoint {
+        entry(&mut self.steps, index)
+    }
+
+    /// All steps together.
+    pub fn total(&self) -> StepPoint {
+        let mut total = StepPoint::default();
+        for step in &self.steps {
+            total.merge(step);
+        }
+        total
+    }
+}
+
+impl StepPoint {
+    /// Adds the figures of another point or step.
+    pub fn merge(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.failed += other.failed;
+        self.errors += other.errors;
+        self.passes += other.passes;
+        self.fails += other.fails;
+        self.sent += other.sent;
+        self.received += other.received;
+        self.durations.merge(&other.durations);
+    }
+}
+
+/// The entry at an index of a vector that grows as needed.
+pub(super) fn entry<T: Default>(entries: &mut Vec<T>, index: usize) -> &mut T {
+    if entries.len() <= index {
+        entries.resize_with(index + 1, T::default);
+    }
+    &mut entries[index]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_run_keeps_its_counts_in_fewer_points() {
+        let mut seconds = Seconds::default();
+        for second in 0..10_000 {
+            seconds.at(second).step(0).requests += 1;
+            *entry(&mut seconds.at(second).vus, 0) = second;
+        }
+        assert_eq!(seconds.resolution(), Duration::from_secs(4));
+        assert_eq!(seconds.points().len(), 2_500);
+        assert!(seconds.points().iter().all(|point| point.steps[0].requests == 4));
+        assert_eq!(seconds.points()[0].vus, [0], "that of the first of its four seconds");
+    }
+
+    #[test]
+    fn series_of_different_resolution_merge_either_way() {
+        let mut long = Seconds::default();
+        for second in 0..5_000 {
+            long.at(second).step(0).requests += 1;
+        }
+        let mut short = Seconds::default();
+        for second in 0..10 {
+            short.at(second).step(1).requests += 1;
+        }
+        let (mut left, mut right) = (long.clone(), short.clone());
+        left.merge(&short);
+        right.merge(&long);
+        assert_eq!(left, right);
+        assert_eq!(left.points()[0].steps[1].requests, 2);
+    }
+}
