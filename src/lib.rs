@@ -15,5 +15,7 @@ pub mod plan;
 
 pub mod metrics;
 
+pub mod engine;
+
 #[cfg(feature = "demo")]
 pub mod demo;

@@ -24,6 +24,8 @@ pub struct Cell {
     pub lower_bounds: u64,
     /// Captures that found nothing in an answer that had not failed, and templates left unfilled.
     pub scenario_errors: u64,
+    /// The first of them.
+    pub first_scenario_error: Option<FirstError>,
     /// Bytes written to the wire.
     pub sent: u64,
     /// Bytes read from the wire.
@@ -160,6 +162,7 @@ impl Cell {
         self.skipped += other.skipped;
         self.lower_bounds += other.lower_bounds;
         self.scenario_errors += other.scenario_errors;
+        keep_first(&mut self.first_scenario_error, other.first_scenario_error.as_ref());
         self.sent += other.sent;
         self.received += other.received;
         self.trends.merge(&other.trends);

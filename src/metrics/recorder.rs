@@ -275,8 +275,12 @@ impl Recorder {
     }
 
     /// Counts a capture that found nothing, or a template left unfilled.
-    pub fn scenario_error(&mut self, span: SpanId, step: StepId) {
-        self.cell(span, step).scenario_errors += 1;
+    pub fn scenario_error(&mut self, span: SpanId, step: StepId, example: impl FnOnce() -> FirstError) {
+        let cell = self.cell(span, step);
+        cell.scenario_errors += 1;
+        if cell.first_scenario_error.is_none() {
+            cell.first_scenario_error = Some(example());
+        }
     }
 
     /// Counts an iteration that came to its end.

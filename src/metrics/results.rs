@@ -26,6 +26,8 @@ pub struct Results {
     pub generator: Generator,
     /// What was created and undone.
     pub cleanup: Cleanup,
+    /// Steps of teardown that failed, a sentence each.
+    pub teardown_failures: Vec<String>,
 }
 
 /// The iterations started in one span.
@@ -63,6 +65,8 @@ pub enum Stop {
     Aborted(String),
     /// A signal; its name.
     Interrupted(String),
+    /// It was not even begun: why the target was not ready, or which step of setup failed.
+    NotStarted(String),
 }
 
 /// What the generator knows of itself.
@@ -213,6 +217,8 @@ impl Results {
         own.panics.extend_from_slice(&add.panics);
         own.panics.sort_unstable();
         self.cleanup.merge(&other.cleanup);
+        self.teardown_failures.extend_from_slice(&other.teardown_failures);
+        self.teardown_failures.sort_unstable();
     }
 
     /// The figures of one step in one span; `None` where it made no request there.

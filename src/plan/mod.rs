@@ -13,8 +13,8 @@ use std::time::Duration;
 
 pub use executor::{Executor, Stage};
 pub use request::{
-    Body, Capture, CaptureFrom, Check, CheckTest, Escape, JsonTest, Pause, Piece, Request, Slot, Status,
-    StatusSet, Step, Template, Value,
+    Body, Capture, CaptureFrom, Check, CheckTest, Escape, JsonTest, Path, Pause, Piece, Request, Slot,
+    Status, StatusSet, Step, Template, Value,
 };
 pub use threshold::{Aggregation, Bound, Operator, Selection, Threshold, Window};
 

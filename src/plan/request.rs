@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Method};
+use http::{HeaderMap, HeaderName, Method, Uri};
 use serde_json_path::JsonPath;
 
 use super::{LoadId, Place, StepId};
@@ -45,14 +45,25 @@ pub struct Step {
 pub struct Request {
     /// The method.
     pub method: Method,
-    /// Path and query; values put into it are percent-encoded.
-    pub path: Template,
+    /// Path and query, as the profile writes them, for reports.
+    pub shown: String,
+    /// Path and query.
+    pub path: Path,
     /// Headers without values to fill in, `Host` included.
     pub headers: HeaderMap,
     /// Headers with values to fill in.
     pub filled_headers: Vec<(HeaderName, Template)>,
     /// The body.
     pub body: Body,
+}
+
+/// Path and query of a request.
+#[derive(Clone, Debug)]
+pub enum Path {
+    /// The same for every request.
+    Static(Uri),
+    /// Filled in for every request; values are percent-encoded.
+    Filled(Template),
 }
 
 /// The body of a request.

@@ -1,0 +1,220 @@
+//! Making connections: name, TCP, TLS, HTTP, each timed apart.
+
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tokio::task::AbortHandle;
+use tokio_rustls::TlsConnector;
+
+use super::wire::{Measures, Meter, Metered};
+use crate::plan::Target;
+use crate::words::ErrorKind;
+
+/// Why something could not be done on the network, in the terms of reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Trouble {
+    pub(super) kind: ErrorKind,
+    pub(super) message: String,
+}
+
+impl Trouble {
+    pub(super) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+}
+
+/// Knows the way to the target: resolved once, shared by all workers.
+#[derive(Clone)]
+pub(super) struct Dialer {
+    /// In the order in which they are tried.
+    addresses: Vec<SocketAddr>,
+    tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    connect_timeout: Duration,
+}
+
+/// A connection of one virtual user. Dropping it closes it, whatever is still under way on it.
+pub(super) struct Connection {
+    pub(super) sender: http1::SendRequest<Full<Bytes>>,
+    pub(super) meter: Rc<Meter>,
+    pub(super) opened: Instant,
+    pub(super) requests: u64,
+    driver: AbortHandle,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+/// A new connection, and what it took.
+pub(super) struct Dialed {
+    pub(super) connection: Connection,
+    pub(super) connecting: Duration,
+    pub(super) tls_handshaking: Duration,
+}
+
+impl Dialer {
+    /// Resolves the target's name and loads the roots of trust that it needs.
+    pub(super) async fn resolve(target: &Target) -> Result<Self, Trouble> {
+        let addresses: Vec<SocketAddr> = tokio::net::lookup_host((target.host.as_str(), target.port))
+            .await
+            .map_err(|error| {
+                Trouble::new(
+                    ErrorKind::Dns,
+                    format!("the host name `{}` cannot be resolved: {error}", target.host),
+                )
+            })?
+            .collect();
+        if addresses.is_empty() {
+            let message = format!("the host name `{}` has no address", target.host);
+            return Err(Trouble::new(ErrorKind::Dns, message));
+        }
+        let tls = if target.tls { Some(tls(&target.host)?) } else { None };
+        Ok(Self { addresses, tls, connect_timeout: target.connect_timeout })
+    }
+
+    /// Makes sure that the target answers a connection, and remembers which address did.
+    pub(super) async fn probe(&mut self) -> Result<(), Trouble> {
+        let mut first = None;
+        for index in 0..self.addresses.len() {
+            match self.tcp(self.addresses[index]).await {
+                Ok(_) => {
+                    self.addresses.swap(0, index);
+                    return Ok(());
+                }
+                Err(trouble) => first = first.or(Some(trouble)),
+            }
+        }
+        // `resolve` leaves no dialer without an address.
+        Err(first.unwrap_or_else(|| Trouble::new(ErrorKind::Dns, "no address")))
+    }
+
+    /// Makes a connection, on the thread whose local tasks drive it.
+    pub(super) async fn dial(&self) -> Result<Dialed, Trouble> {
+        let begin = Instant::now();
+        let mut addresses = self.addresses.iter();
+        let stream = loop {
+            // `resolve` leaves no dialer without an address.
+            let Some(address) = addresses.next() else {
+                return Err(Trouble::new(ErrorKind::Dns, "no address"));
+            };
+            match self.tcp(*address).await {
+                Ok(stream) => break stream,
+                Err(trouble) if addresses.len() == 0 || trouble.kind == ErrorKind::Generator => {
+                    return Err(trouble);
+                }
+                Err(_) => {}
+            }
+        };
+        let connected = Instant::now();
+        let meter = Meter::new(connected);
+        let (sender, driver) = match &self.tls {
+            None => shake_hands(Metered { stream, meter: meter.clone(), measures: Measures::Both }).await?,
+            Some((config, name)) => {
+                let stream = Metered { stream, meter: meter.clone(), measures: Measures::Bytes };
+                let stream = TlsConnector::from(config.clone())
+                    .connect(name.clone(), stream)
+                    .await
+                    .map_err(|error| Trouble::new(ErrorKind::Tls, format!("TLS handshake: {error}")))?;
+                shake_hands(Metered { stream, meter: meter.clone(), measures: Measures::Times }).await?
+            }
+        };
+        let opened = Instant::now();
+        Ok(Dialed {
+            connection: Connection { sender, meter, opened, requests: 0, driver },
+            connecting: connected - begin,
+            tls_handshaking: if self.tls.is_some() { opened - connected } else { Duration::ZERO },
+        })
+    }
+
+    async fn tcp(&self, address: SocketAddr) -> Result<TcpStream, Trouble> {
+        match tokio::time::timeout(self.connect_timeout, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => {
+                // Requests are small and written whole; waiting for more to send would only add delay. A socket
+                // that refuses the option works all the same.
+                let _ = stream.set_nodelay(true);
+                Ok(stream)
+            }
+            Ok(Err(error)) => Err(of_io(&error, &format!("connect to {address}"))),
+            Err(_) => Err(Trouble::new(
+                ErrorKind::ConnectTimeout,
+                format!("connect to {address}: no answer within {:?}", self.connect_timeout),
+            )),
+        }
+    }
+}
+
+async fn shake_hands<S>(stream: S) -> Result<(http1::SendRequest<Full<Bytes>>, AbortHandle), Trouble>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + 'static,
+{
+    let (sender, connection) = http1::Builder::new()
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| Trouble::new(ErrorKind::Protocol, error.to_string()))?;
+    // Its error, if any, is the error of the request on it, which hears of it by itself.
+    let driver = tokio::task::spawn_local(async move {
+        let _ = connection.await;
+    });
+    Ok((sender, driver.abort_handle()))
+}
+
+fn tls(host: &str) -> Result<(Arc<ClientConfig>, ServerName<'static>), Trouble> {
+    let tls = |message: String| Trouble::new(ErrorKind::Tls, message);
+    let mut roots = RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs();
+    roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        let why = found.errors.first().map(|error| format!(" ({error})")).unwrap_or_default();
+        return Err(tls(format!(
+            "this system has no root certificates{why}: install `ca-certificates`, or set SSL_CERT_FILE"
+        )));
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| tls(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|_| tls(format!("`{host}` is no name that a certificate could be for")))?;
+    Ok((Arc::new(config), name))
+}
+
+/// What an error of the operating system is called in reports. Our own limits are never blamed on the target.
+pub(super) fn of_io(error: &io::Error, doing: &str) -> Trouble {
+    use rustix::io::Errno;
+    let own_limit = error.raw_os_error().map(Errno::from_raw_os_error).is_some_and(|errno| {
+        matches!(
+            errno,
+            Errno::MFILE
+                | Errno::NFILE
+                | Errno::ADDRNOTAVAIL
+                | Errno::ADDRINUSE
+                | Errno::NOBUFS
+                | Errno::NOMEM
+        )
+    });
+    #[expect(clippy::wildcard_enum_match_arm, reason = "what has no word of its own breaks the connection")]
+    let kind = match error.kind() {
+        _ if own_limit => ErrorKind::Generator,
+        io::ErrorKind::ConnectionRefused => ErrorKind::ConnectRefused,
+        io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            ErrorKind::ConnectTimeout
+        }
+        io::ErrorKind::UnexpectedEof => ErrorKind::ClosedEarly,
+        _ => ErrorKind::Reset,
+    };
+    Trouble::new(kind, format!("{doing}: {error}"))
+}

@@ -1,0 +1,150 @@
+//! One request and its answer.
+
+use std::error::Error as _;
+use std::io;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body_util::{BodyExt, Full};
+
+use super::connect::{Connection, Trouble, of_io};
+use super::wire::Meter;
+use crate::metrics::Timings;
+use crate::words::ErrorKind;
+
+/// The most of a body that is kept for checks and captures.
+const LARGEST_BODY: usize = 16 * 1024 * 1024;
+
+/// The head of an answer; its body, where wanted, is in the buffer that [`exchange`] was given.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// The connection had been closed before anything was sent: the request may be sent on another one.
+    NotSent(http::Request<Full<Bytes>>),
+    /// Something went wrong on the way.
+    Broken {
+        trouble: Trouble,
+        /// Of the answer whose head came, but whose body did not come whole.
+        status: Option<u16>,
+    },
+}
+
+/// Sends a request and reads the whole answer, the body into `body` if it is wanted.
+pub(super) async fn exchange(
+    connection: &mut Connection,
+    request: http::Request<Full<Bytes>>,
+    wants_body: bool,
+    body: &mut Vec<u8>,
+) -> Result<Answer, Failed> {
+    connection.requests += 1;
+    let response = match connection.sender.try_send_request(request).await {
+        Ok(response) => response,
+        Err(mut error) => {
+            return Err(match error.take_message() {
+                Some(unsent) => Failed::NotSent(unsent),
+                None => Failed::Broken { trouble: of_hyper(error.error()), status: None },
+            });
+        }
+    };
+    let (head, mut incoming) = response.into_parts();
+    let status = head.status.as_u16();
+    // What a server says of its error is worth showing, also where no check asks for the body.
+    let wants_body = wants_body || status >= 400;
+    body.clear();
+    while let Some(frame) = incoming.frame().await {
+        match frame {
+            Ok(frame) => {
+                if let (true, Some(data)) = (wants_body, frame.data_ref()) {
+                    if body.len() + data.len() > LARGEST_BODY {
+                        let message =
+                            format!("the body is larger than the {LARGEST_BODY} bytes that checks read");
+                        let trouble = Trouble::new(ErrorKind::TooLarge, message);
+                        return Err(Failed::Broken { trouble, status: Some(status) });
+                    }
+                    body.extend_from_slice(data);
+                }
+            }
+            Err(error) => return Err(Failed::Broken { trouble: of_hyper(&error), status: Some(status) }),
+        }
+    }
+    Ok(Answer { status, headers: head.headers })
+}
+
+/// What an error of the HTTP layer is called in reports.
+fn of_hyper(error: &hyper::Error) -> Trouble {
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        if let Some(io) = source.downcast_ref::<io::Error>() {
+            return of_io(io, "connection");
+        }
+        cause = source.source();
+    }
+    if error.is_incomplete_message()
+        || error.is_canceled()
+        || error.is_closed()
+        || error.is_body_write_aborted()
+    {
+        return Trouble::new(
+            ErrorKind::ClosedEarly,
+            "the connection was closed before the answer was complete",
+        );
+    }
+    if error.is_parse_too_large() {
+        return Trouble::new(ErrorKind::TooLarge, "the head of the answer is too large");
+    }
+    let detail = error.source().map(|source| format!(": {source}")).unwrap_or_default();
+    Trouble::new(ErrorKind::Protocol, format!("the answer is not HTTP/1.1 ({error}{detail})"))
+}
+
+/// When the parts of a request began.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stopwatch {
+    /// A connection was wanted.
+    pub(super) wanted: Instant,
+    /// It was there.
+    pub(super) ready: Instant,
+    pub(super) connecting: Duration,
+    pub(super) tls_handshaking: Duration,
+}
+
+impl Stopwatch {
+    /// For a request on a kept connection, where nothing had to be waited for.
+    pub(super) fn start(now: Instant) -> Self {
+        Self { wanted: now, ready: now, connecting: Duration::ZERO, tls_handshaking: Duration::ZERO }
+    }
+
+    /// The times of an answered request, as the socket saw them.
+    pub(super) fn answered(&self, meter: &Meter) -> Timings {
+        self.until(meter, meter.last_read.get())
+    }
+
+    /// The age of a request that is given up now: a lower bound of what it would have taken.
+    pub(super) fn given_up(&self, meter: &Meter, now: Instant) -> Timings {
+        Timings { lower_bound: true, ..self.until(meter, now) }
+    }
+
+    fn until(&self, meter: &Meter, end: Instant) -> Timings {
+        // Each part begins where the one before it ended, so that they add up, also where a server answers
+        // before it has read the whole request.
+        let written = meter.written.get().max(self.ready);
+        let first_read = meter.first_read.get().unwrap_or(end).max(written);
+        let end = end.max(first_read);
+        Timings {
+            blocked: self.ready - self.wanted,
+            connecting: self.connecting,
+            tls_handshaking: self.tls_handshaking,
+            sending: written - self.ready,
+            waiting: first_read - written,
+            receiving: end - first_read,
+            corrected: None,
+            lower_bound: false,
+        }
+    }
+}

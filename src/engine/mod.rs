@@ -1,0 +1,317 @@
+//! Applies the load of a plan to its target.
+//!
+//! A thread a core, each with its own single-threaded runtime; a virtual user is a local task of one of them,
+//! with its own keep-alive connection; recording goes to the thread's own recorder. Once a second each worker
+//! hands its interval to the collector, which is the only one that waits for signals, and asks whoever started
+//! it whether the run goes on. Three parts do not know each other: when iterations start ([`schedule`],
+//! `turns`), how a request gets there and back (`connect`, `wire`, `exchange`), and what is made of the answer
+//! (`inspect`, [`crate::metrics`]).
+//!
+//! This room formats no report, opens no file and knows no threshold: it turns a [`Plan`] into [`Results`].
+
+mod connect;
+mod deadline;
+mod exchange;
+mod heartbeat;
+mod inspect;
+mod ready;
+mod render;
+pub mod schedule;
+mod turns;
+mod undo;
+mod vu;
+mod wire;
+mod worker;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::watch;
+use tokio::task::LocalSet;
+
+use self::connect::Dialer;
+use self::deadline::Stopper;
+use self::vu::{Crew, StepEnd, Vu};
+use self::worker::{Assignment, Farewell, Order, Report};
+use crate::metrics::{Recorder, Results, Stop};
+use crate::plan::{Plan, StepId};
+use crate::words::Phase;
+
+/// After a signal: GitHub kills a cancelled job 10 s after the first one, and reports are still to be written.
+const UNDO_AFTER_SIGNAL: Duration = Duration::from_secs(5);
+
+/// After an abort nobody is in a hurry.
+const UNDO_AFTER_ABORT: Duration = Duration::from_secs(30);
+
+/// Workers that have not ended this long after the last moment of the plan never will.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A request from outside to end the run: the name of a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signal(pub &'static str);
+
+/// What is done when the load is over, or a second of it.
+pub trait Watcher {
+    /// The part of the run that begins now.
+    fn phase(&mut self, phase: RunPhase);
+
+    /// Another second of the load is over. A name ends the load: that of the threshold that asks for it.
+    fn second(&mut self, results: &Results, elapsed: Duration) -> Option<String>;
+}
+
+/// The parts of a run, as a watcher is told of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunPhase {
+    /// Waiting for the target to be ready.
+    Ready,
+    /// Running the steps of setup.
+    Setup,
+    /// Applying the load.
+    Load,
+    /// Stopped early: undoing what was created.
+    Undo,
+    /// Running the steps of teardown.
+    Teardown,
+}
+
+/// Runs a plan to its end, or to the first signal. A second signal ends it at once, whatever is left undone.
+///
+/// Never fails: a run that could not be started has results too, without a request, and [`Stop::NotStarted`]
+/// says why.
+pub async fn run(
+    plan: Arc<Plan>,
+    signals: &mut UnboundedReceiver<Signal>,
+    watcher: &mut dyn Watcher,
+) -> Results {
+    LocalSet::new().run_until(conduct(plan, signals, watcher)).await
+}
+
+async fn conduct(
+    plan: Arc<Plan>,
+    signals: &mut UnboundedReceiver<Signal>,
+    watcher: &mut dyn Watcher,
+) -> Results {
+    let mut results = Results::new(&plan);
+    watcher.phase(RunPhase::Ready);
+    let dialer = tokio::select! {
+        dialer = ready::wait(&plan.target) => dialer,
+        signal = next(signals) => {
+            results.stop = Stop::Interrupted(signal.0.to_owned());
+            return results;
+        }
+    };
+    let dialer = match dialer {
+        Ok(dialer) => dialer,
+        Err(why) => {
+            results.stop = Stop::NotStarted(why);
+            return results;
+        }
+    };
+
+    // Setup and teardown are steps of a virtual user that has no number.
+    let crew = Rc::new(Crew {
+        recorder: RefCell::new(Recorder::new(&plan)),
+        cleanup: RefCell::default(),
+        stopper: Stopper::new(),
+        plan: plan.clone(),
+        dialer: dialer.clone(),
+        origin: Instant::now(),
+    });
+    let mut caretaker = Vu::new(crew.clone(), 0, vec![None; plan.slots.len()]);
+    let mut hurried = false;
+    if !plan.setup.is_empty() {
+        watcher.phase(RunPhase::Setup);
+        let failed = tokio::select! {
+            failed = sequence(&mut caretaker, &plan.setup, Phase::Setup, true) => failed.into_iter().next(),
+            signal = next(signals) => {
+                results.stop = Stop::Interrupted(signal.0.to_owned());
+                hurried = true;
+                None
+            }
+        };
+        if let Some(why) = failed {
+            results.stop = Stop::NotStarted(format!("setup failed: {why}"));
+        }
+    }
+    if results.stop == Stop::Done {
+        watcher.phase(RunPhase::Load);
+        let shared: Vec<Option<String>> = caretaker.values.slots[..plan.shared_slots]
+            .iter()
+            .map(|slot| slot.as_deref().map(str::to_owned))
+            .collect();
+        hurried = load(&plan, dialer, shared, signals, watcher, &mut results).await == Ending::AtOnce;
+    }
+    if !hurried {
+        let steps = async {
+            watcher.phase(RunPhase::Teardown);
+            results.teardown_failures =
+                sequence(&mut caretaker, &plan.teardown, Phase::Teardown, false).await;
+            caretaker.undo_all().await;
+        };
+        // A signal now means: write down what there is.
+        tokio::select! {
+            () = steps => {}
+            _ = next(signals) => {}
+        }
+    }
+    caretaker.undos.borrow_mut().give_up_all(&crew);
+    results.add(crew.recorder.borrow_mut().take());
+    results.cleanup.merge(&crew.cleanup.take());
+    results
+}
+
+/// The next signal; never, if there can be none any more.
+async fn next(signals: &mut UnboundedReceiver<Signal>) -> Signal {
+    match signals.recv().await {
+        Some(signal) => signal,
+        None => std::future::pending().await,
+    }
+}
+
+/// Runs steps in a row; the sentences say which failed.
+async fn sequence(vu: &mut Vu, steps: &[StepId], phase: Phase, stop_at_first: bool) -> Vec<String> {
+    let crew = Rc::clone(&vu.crew);
+    let mut failures = Vec::new();
+    let Some(span) = crew.plan.spans_of(phase).next() else { return failures };
+    for id in steps {
+        let now = Instant::now();
+        let step = crew.plan.step(*id);
+        let hard = now + step.timeout + Duration::from_secs(1);
+        if let StepEnd::Failed(why) = vu.step(*id, span, hard, now).await {
+            failures.push(why);
+            if stop_at_first {
+                break;
+            }
+        }
+        if let Some(pause) = &step.pause {
+            vu.pause(pause, hard + Duration::from_secs(3600)).await;
+        }
+    }
+    failures
+}
+
+/// How the load ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// There is time for what comes after it.
+    Orderly,
+    /// A second signal: there is none.
+    AtOnce,
+}
+
+async fn load(
+    plan: &Arc<Plan>,
+    dialer: Dialer,
+    shared: Vec<Option<String>>,
+    signals: &mut UnboundedReceiver<Signal>,
+    watcher: &mut dyn Watcher,
+    results: &mut Results,
+) -> Ending {
+    let vus: u32 = plan.loads.iter().map(|load| load.executor.max_vus()).sum();
+    let cores = std::thread::available_parallelism()
+        .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX));
+    let workers = cores.min(vus).max(1);
+    let (orders, order) = watch::channel(Order::Run);
+    let (reports, mut inbox) = unbounded_channel();
+    // Time for the threads to come up, so that nobody is late for the first moment.
+    let origin = Instant::now() + Duration::from_millis(50);
+    for number in 0..workers {
+        let assignment = Assignment {
+            plan: plan.clone(),
+            dialer: dialer.clone(),
+            origin,
+            shared: shared.clone(),
+            share: (number, workers),
+            orders: order.clone(),
+            reports: reports.clone(),
+        };
+        let spawned = std::thread::Builder::new()
+            .name(format!("worker {number}"))
+            .spawn(move || worker::work(assignment));
+        if let Err(error) = spawned {
+            let farewell = Farewell {
+                panics: vec![format!("a worker could not start: {error}")],
+                ..Farewell::default()
+            };
+            // The inbox is ours.
+            let _ = reports.send(Report::Done(Box::new(farewell)));
+        }
+    }
+    drop((reports, order));
+    results.generator.workers = workers;
+
+    let cpu_before = cpu_time();
+    let last = plan.loads.iter().map(|load| load.end() + load.graceful_stop).max().unwrap_or_default();
+    let mut give_up_at = origin + last + PATIENCE;
+    let mut second = 0_u32;
+    let mut working = workers;
+    let mut stopped_at = None;
+    let mut ending = Ending::Orderly;
+    while working > 0 {
+        // A moment after the workers have handed the second over.
+        let tick = origin + Duration::from_secs(u64::from(second) + 1) + Duration::from_millis(150);
+        tokio::select! {
+            report = inbox.recv() => match report {
+                Some(Report::Interval(interval)) => results.add(*interval),
+                Some(Report::Done(farewell)) => {
+                    working -= 1;
+                    results.cleanup.merge(&farewell.cleanup);
+                    results.generator.planned += farewell.planned;
+                    results.generator.panics.extend(farewell.panics);
+                }
+                None => break,
+            },
+            signal = next(signals) => {
+                if stopped_at.is_some() {
+                    results.stop = results.stop.clone().max(Stop::Interrupted(signal.0.to_owned()));
+                    ending = Ending::AtOnce;
+                    break;
+                }
+                results.stop = Stop::Interrupted(signal.0.to_owned());
+                stopped_at = Some(Instant::now());
+                give_up_at = stop(&orders, UNDO_AFTER_SIGNAL);
+                watcher.phase(RunPhase::Undo);
+            }
+            () = tokio::time::sleep_until(tick.into()) => {
+                second += 1;
+                let elapsed = origin.elapsed();
+                results.elapsed = elapsed.min(plan.duration());
+                if stopped_at.is_none()
+                    && let Some(threshold) = watcher.second(results, elapsed)
+                {
+                    results.stop = Stop::Aborted(threshold);
+                    stopped_at = Some(Instant::now());
+                    give_up_at = stop(&orders, UNDO_AFTER_ABORT);
+                    watcher.phase(RunPhase::Undo);
+                }
+            }
+            () = tokio::time::sleep_until(give_up_at.into()) => {
+                results.generator.panics.push(format!("{working} of {workers} workers did not end in time"));
+                break;
+            }
+        }
+    }
+    let end = stopped_at.unwrap_or_else(Instant::now);
+    results.elapsed = end.saturating_duration_since(origin).min(plan.duration());
+    results.generator.cpu = cpu_time().saturating_sub(cpu_before);
+    results.generator.cpu_available = origin.elapsed() * cores;
+    ending
+}
+
+/// Orders the workers to stop; returns when to wait for them no longer.
+fn stop(orders: &watch::Sender<Order>, undo: Duration) -> Instant {
+    let undo_until = Instant::now() + undo;
+    // Workers that are gone need no order.
+    let _ = orders.send(Order::Stop { undo_until });
+    undo_until + Duration::from_millis(500)
+}
+
+/// CPU time of this process so far.
+fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    // The clock of a process starts at zero.
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}

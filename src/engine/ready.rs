@@ -1,0 +1,63 @@
+//! Before the load: is the target there, and does it say that it is ready?
+
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::Full;
+
+use super::connect::Dialer;
+use super::exchange::{Failed, exchange};
+use crate::plan::{Ready, Target};
+
+/// Between two questions; a service that starts is asked often enough to lose no time, and left in peace.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Resolves the target and waits until it is ready; else a sentence that says what it did instead.
+pub(super) async fn wait(target: &Target) -> Result<Dialer, String> {
+    let Some(ready) = &target.ready else {
+        return reach(target)
+            .await
+            .map_err(|trouble| format!("the target {} cannot be reached: {trouble}", target.url));
+    };
+    let deadline = Instant::now() + ready.within;
+    loop {
+        // One question may take no longer than all of them.
+        let answer = tokio::time::timeout_at(deadline.into(), ask(target, ready)).await;
+        let trouble = match answer {
+            Ok(Ok(dialer)) => return Ok(dialer),
+            Ok(Err(trouble)) => trouble,
+            Err(_) => "it did not answer".to_owned(),
+        };
+        if Instant::now() + PAUSE >= deadline {
+            return Err(format!(
+                "the target {} was not ready within {:?}: GET {} {trouble}",
+                target.url, ready.within, ready.path
+            ));
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn reach(target: &Target) -> Result<Dialer, String> {
+    let mut dialer = Dialer::resolve(target).await.map_err(|trouble| trouble.message)?;
+    dialer.probe().await.map_err(|trouble| trouble.message)?;
+    Ok(dialer)
+}
+
+async fn ask(target: &Target, ready: &Ready) -> Result<Dialer, String> {
+    let dialer = reach(target).await?;
+    let mut connection = dialer.dial().await.map_err(|trouble| trouble.message)?.connection;
+    let mut request = http::Request::new(Full::new(Bytes::new()));
+    *request.uri_mut() = ready.path.parse().map_err(|error| format!("is no path ({error})"))?;
+    let host = target.authority.parse().map_err(|error| format!("has no valid host ({error})"))?;
+    request.headers_mut().insert(http::header::HOST, host);
+    let mut body = Vec::new();
+    let answer = pin!(exchange(&mut connection, request, false, &mut body)).await;
+    match answer {
+        Ok(answer) if answer.status == ready.status => Ok(dialer),
+        Ok(answer) => Err(format!("is answered with status {}, not {}", answer.status, ready.status)),
+        Err(Failed::Broken { trouble, .. }) => Err(trouble.message),
+        Err(Failed::NotSent(_)) => Err("the connection was closed at once".to_owned()),
+    }
+}

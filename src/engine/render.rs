@@ -1,0 +1,190 @@
+//! Filling templates in: from the plan's pieces to the bytes of one request.
+
+use std::fmt::Write as _;
+use std::rc::Rc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Uri};
+use http_body_util::Full;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::plan::{Body, Escape, Path, Piece, Request, Slot, Template, Value};
+
+/// All but the characters that RFC 3986 leaves unreserved: a value never ends its segment or adds a parameter.
+const NOT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// What a virtual user fills its templates with.
+#[derive(Debug)]
+pub(super) struct Values {
+    /// The number of the virtual user, from 1; 0 outside the load.
+    pub(super) vu: u32,
+    /// The number of its iteration, from 0.
+    pub(super) iteration: u64,
+    /// Captured values, by slot.
+    pub(super) slots: Vec<Option<Rc<str>>>,
+    /// Its own source of chance.
+    pub(super) rng: fastrand::Rng,
+}
+
+/// Why a request could not be built from its templates.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unfilled {
+    /// Nothing was captured into this slot.
+    Missing(Slot),
+    /// The values make no valid request: a line break in a header, for example.
+    Invalid(String),
+}
+
+impl Values {
+    /// Builds a request.
+    pub(super) fn request(&mut self, request: &Request) -> Result<http::Request<Full<Bytes>>, Unfilled> {
+        let uri = match &request.path {
+            Path::Static(uri) => uri.clone(),
+            Path::Filled(template) => {
+                let path = PathAndQuery::from_maybe_shared(Bytes::from(self.fill(template)?))
+                    .map_err(|error| Unfilled::Invalid(format!("the path is invalid: {error}")))?;
+                Uri::from(path)
+            }
+        };
+        let mut headers = request.headers.clone();
+        for (name, template) in &request.filled_headers {
+            let value = HeaderValue::from_maybe_shared(Bytes::from(self.fill(template)?))
+                .map_err(|_| Unfilled::Invalid(format!("the value of the header `{name}` is invalid")))?;
+            headers.append(name, value);
+        }
+        let body = match &request.body {
+            Body::None => Bytes::new(),
+            Body::Static(bytes) => bytes.clone(),
+            Body::Filled(template) => Bytes::from(self.fill(template)?),
+        };
+        let mut built = http::Request::new(Full::new(body));
+        *built.method_mut() = request.method.clone();
+        *built.uri_mut() = uri;
+        *built.headers_mut() = headers;
+        Ok(built)
+    }
+
+    /// Fills a template in.
+    pub(super) fn fill(&mut self, template: &Template) -> Result<String, Unfilled> {
+        let mut text = String::with_capacity(128);
+        for piece in &template.pieces {
+            match piece {
+                Piece::Text(piece) => text.push_str(piece),
+                Piece::Value(value) => self.put(value, template.escape, &mut text)?,
+            }
+        }
+        Ok(text)
+    }
+
+    fn put(&mut self, value: &Value, escape: Escape, text: &mut String) -> Result<(), Unfilled> {
+        // Writing to a string does not fail.
+        match value {
+            Value::Vu => drop(write!(text, "{}", self.vu)),
+            Value::Iteration => drop(write!(text, "{}", self.iteration)),
+            Value::Uuid => self.uuid(text),
+            Value::Now => {
+                escape_into(&humantime::format_rfc3339_millis(SystemTime::now()).to_string(), escape, text)
+            }
+            Value::Random(range) => drop(write!(text, "{}", self.rng.i64(range.clone()))),
+            Value::Pick(choices) => {
+                if let Some(choice) = self.rng.choice(choices) {
+                    escape_into(choice, escape, text);
+                }
+            }
+            Value::Captured(slot) => match &self.slots[usize::from(slot.0)] {
+                Some(captured) => escape_into(captured, escape, text),
+                None => return Err(Unfilled::Missing(*slot)),
+            },
+        }
+        Ok(())
+    }
+
+    /// A random UUID (RFC 9562, version 4).
+    fn uuid(&mut self, text: &mut String) {
+        let random = self.rng.u128(..) & !(0xf000_u128 << 64) & !(0xc000_u128 << 48);
+        let id = random | (0x4000_u128 << 64) | (0x8000_u128 << 48);
+        let group = |shift: u32, digits: u32| (id >> shift) & ((1 << (4 * digits)) - 1);
+        drop(write!(
+            text,
+            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+            group(96, 8),
+            group(80, 4),
+            group(64, 4),
+            group(48, 4),
+            group(0, 12)
+        ));
+    }
+}
+
+fn escape_into(value: &str, escape: Escape, text: &mut String) {
+    match escape {
+        Escape::None => text.push_str(value),
+        Escape::Percent => text.extend(utf8_percent_encode(value, NOT_UNRESERVED)),
+        Escape::Json => {
+            for character in value.chars() {
+                match character {
+                    '"' => text.push_str("\\\""),
+                    '\\' => text.push_str("\\\\"),
+                    '\u{0}'..='\u{1f}' => drop(write!(text, "\\u{:04x}", u32::from(character))),
+                    _ => text.push(character),
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn values(captured: &str) -> Values {
+        Values {
+            vu: 7,
+            iteration: 3,
+            slots: vec![Some(captured.into()), None],
+            rng: fastrand::Rng::with_seed(1),
+        }
+    }
+
+    fn captured(escape: Escape) -> Template {
+        Template { pieces: vec![Piece::Value(Value::Captured(Slot(0)))], escape }
+    }
+
+    #[test]
+    fn a_uuid_has_its_version_and_variant() {
+        let template = Template { pieces: vec![Piece::Value(Value::Uuid)], escape: Escape::None };
+        for _ in 0..100 {
+            let id = values("").fill(&template).unwrap();
+            assert_eq!((id.len(), &id[14..15]), (36, "4"), "{id}");
+            assert!("89ab".contains(&id[19..20]), "{id}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_captured_is_named() {
+        let template =
+            Template { pieces: vec![Piece::Value(Value::Captured(Slot(1)))], escape: Escape::None };
+        assert_eq!(values("").fill(&template), Err(Unfilled::Missing(Slot(1))));
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_breaks_out_of_a_path(value in ".*") {
+            let filled = values(&value).fill(&captured(Escape::Percent)).unwrap();
+            prop_assert!(!filled.contains(['/', '?', '#', ' ', '\r', '\n', '&', '=']));
+            let decoded = percent_encoding::percent_decode_str(&filled).decode_utf8().unwrap();
+            prop_assert_eq!(decoded, value);
+        }
+
+        #[test]
+        fn no_value_breaks_out_of_a_json_string(value in ".*") {
+            let filled = values(&value).fill(&captured(Escape::Json)).unwrap();
+            let decoded: String = serde_json::from_str(&format!("\"{filled}\"")).unwrap();
+            prop_assert_eq!(decoded, value);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What an iteration created and has not undone yet.
+//!
+//! The request that undoes something is built the moment that it is created, from the values captured then, so
+//! that it can still be sent when the virtual user has gone on, was cut, or is no more.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Uri;
+use http_body_util::Full;
+
+use super::render::Values;
+use super::vu::Crew;
+use crate::metrics::{Cleanup, Leftover};
+use crate::plan::{Step, StepId};
+
+/// What a virtual user has created and not undone, the latest last.
+#[derive(Debug, Default)]
+pub(super) struct Undos(Vec<Undo>);
+
+/// The request that undoes one thing.
+#[derive(Clone, Debug)]
+pub(super) struct Undo {
+    pub(super) step: StepId,
+    pub(super) request: http::Request<Full<Bytes>>,
+    /// Why the last attempt failed.
+    trouble: Option<String>,
+}
+
+impl Undo {
+    /// Why it was not undone yet.
+    pub(super) fn trouble(&self) -> String {
+        self.trouble.clone().unwrap_or_else(|| "there was no time left for it".to_owned())
+    }
+}
+
+/// Whether a status says that the thing is no more: to undo it twice is no error.
+pub(super) fn is_gone(status: u16) -> bool {
+    matches!(status, 404 | 410)
+}
+
+impl Undos {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The one to undo next: the latest, as what was created last may depend on what was created first.
+    pub(super) fn next(&self) -> Option<Undo> {
+        self.0.last().cloned()
+    }
+
+    /// Notes that a step has created something.
+    pub(super) fn created(&mut self, crew: &Crew, values: &mut Values, step: &Step, undo: StepId) {
+        let mut cleanup = crew.cleanup.borrow_mut();
+        cleanup.created += 1;
+        match values.request(&crew.plan.step(undo).request) {
+            Ok(request) => self.0.push(Undo { step: undo, request, trouble: None }),
+            Err(_) => cleanup.leave(Leftover {
+                undo: crew.plan.step(undo).name.clone(),
+                request: format!("something that `{}` created", step.name),
+                reason: "its answer did not hold the values that undoing it needs".to_owned(),
+            }),
+        }
+    }
+
+    /// Notes that a step was answered; if that undid something, it is off the list.
+    pub(super) fn done(&mut self, step: StepId, uri: &Uri, status: u16, cleanup: &RefCell<Cleanup>) -> bool {
+        if !(200..300).contains(&status) && !is_gone(status) {
+            return false;
+        }
+        let Some(found) = self.0.iter().rposition(|undo| undo.step == step && undo.request.uri() == uri)
+        else {
+            return false;
+        };
+        self.0.remove(found);
+        cleanup.borrow_mut().undone += 1;
+        true
+    }
+
+    /// Notes why the next one could not be undone.
+    pub(super) fn failed(&mut self, trouble: String) {
+        if let Some(undo) = self.0.last_mut() {
+            undo.trouble = Some(trouble);
+        }
+    }
+
+    /// Gives the next one up: it is left behind.
+    pub(super) fn give_up(&mut self, crew: &Crew, reason: String) {
+        if let Some(undo) = self.0.pop() {
+            let request = format!("{} {}", undo.request.method(), undo.request.uri());
+            let undo = crew.plan.step(undo.step).name.clone();
+            crew.cleanup.borrow_mut().leave(Leftover { undo, request, reason });
+        }
+    }
+
+    /// Gives all of them up.
+    pub(super) fn give_up_all(&mut self, crew: &Crew) {
+        while let Some(undo) = self.next() {
+            self.give_up(crew, undo.trouble());
+        }
+    }
+}
+
+/// Pauses between attempts to undo one thing: 50 ms, and twice as long each time, seven attempts in all.
+#[derive(Debug, Default)]
+pub(super) struct Backoff(u32);
+
+impl Backoff {
+    const ATTEMPTS: u32 = 7;
+
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.0 >= Self::ATTEMPTS
+    }
+
+    pub(super) fn next(&mut self) -> Duration {
+        let pause = Duration::from_millis(50 << self.0.min(Self::ATTEMPTS));
+        self.0 += 1;
+        pause
+    }
+}

@@ -1,0 +1,260 @@
+//! A worker: one thread with its own runtime, running its share of the virtual users.
+
+use std::cell::RefCell;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, LocalSet};
+
+use super::connect::Dialer;
+use super::deadline::{StopOrder, Stopper};
+use super::schedule::shifts;
+use super::turns::{Turns, Wanted};
+use super::undo::Undos;
+use super::vu::{Crew, Vu};
+use super::{heartbeat, schedule};
+use crate::metrics::{Cleanup, Interval, Recorder};
+use crate::plan::{LoadId, Plan};
+
+/// What the collector tells all workers.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Order {
+    /// Go on.
+    Run,
+    /// Stop at once and undo what was created, until then.
+    Stop { undo_until: Instant },
+}
+
+/// What a worker tells the collector.
+pub(super) enum Report {
+    /// What was recorded since the last report.
+    Interval(Box<Interval>),
+    /// The last word of a worker.
+    Done(Box<Farewell>),
+}
+
+/// The last word of a worker.
+#[derive(Default)]
+pub(super) struct Farewell {
+    pub(super) cleanup: Cleanup,
+    /// Virtual-user time that the plan wanted of this worker.
+    pub(super) planned: Duration,
+    pub(super) panics: Vec<String>,
+}
+
+/// Everything that a worker needs to begin.
+pub(super) struct Assignment {
+    pub(super) plan: Arc<Plan>,
+    pub(super) dialer: Dialer,
+    /// The start of the load.
+    pub(super) origin: Instant,
+    /// Values that `setup` captured, by slot.
+    pub(super) shared: Vec<Option<String>>,
+    /// The number of this worker, from 0, and how many there are.
+    pub(super) share: (u32, u32),
+    pub(super) orders: watch::Receiver<Order>,
+    pub(super) reports: UnboundedSender<Report>,
+}
+
+/// A virtual user as its worker sees it.
+struct Hand {
+    load: LoadId,
+    wanted: Rc<Wanted>,
+    undos: Rc<RefCell<Undos>>,
+}
+
+/// Runs a worker to its end on this thread.
+pub(super) fn work(assignment: Assignment) {
+    let reports = assignment.reports.clone();
+    let run = AssertUnwindSafe(|| -> std::io::Result<Farewell> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let farewell = LocalSet::new().block_on(&runtime, watch_over(assignment));
+        // Tasks that were left behind hold no data that counts, and need not be waited for.
+        runtime.shutdown_background();
+        Ok(farewell)
+    });
+    let farewell = match std::panic::catch_unwind(run) {
+        Ok(Ok(farewell)) => farewell,
+        Ok(Err(error)) => broken(format!("a worker could not start: {error}")),
+        Err(panic) => broken(format!("a worker panicked: {}", panic_message(panic.as_ref()))),
+    };
+    // The collector is gone only when the process is about to end.
+    let _ = reports.send(Report::Done(Box::new(farewell)));
+}
+
+fn broken(panic: String) -> Farewell {
+    Farewell { panics: vec![panic], ..Farewell::default() }
+}
+
+async fn watch_over(assignment: Assignment) -> Farewell {
+    let Assignment { plan, dialer, origin, shared, share, mut orders, reports } = assignment;
+    let crew = Rc::new(Crew {
+        recorder: RefCell::new(Recorder::new(&plan)),
+        cleanup: RefCell::default(),
+        stopper: Stopper::new(),
+        plan,
+        dialer,
+        origin,
+    });
+    let mut farewell = Farewell::default();
+    let mut planned = Vec::new();
+    let (mut hands, mut tasks) = (Vec::new(), Vec::new());
+    let slots: Vec<Option<Rc<str>>> = shared.into_iter().map(|value| value.map(Rc::from)).collect();
+    for (index, load) in (0_u16..).zip(&crew.plan.loads) {
+        let mut slots = slots.clone();
+        slots.resize(load.slots.max(slots.len()), None);
+        for number in (1..=load.executor.max_vus()).filter(|number| (number - 1) % share.1 == share.0) {
+            let shifts = shifts(load, number);
+            if !shifts.is_empty() {
+                planned.push(shifts.clone());
+                let (hand, task) = hire(&crew, LoadId(index), number, shifts, slots.clone());
+                hands.push(hand);
+                tasks.push(task);
+            }
+        }
+    }
+    let helpers = [
+        tokio::task::spawn_local(heartbeat::beat(crew.clone())),
+        tokio::task::spawn_local(report_every_second(crew.clone(), reports.clone(), seats(&hands))),
+    ];
+
+    let mut everyone = pin!(all_done(tasks));
+    let stopped = tokio::select! {
+        panics = &mut everyone => Err(panics),
+        order = stop_order(&mut orders) => Ok(order),
+    };
+    farewell.panics = match stopped {
+        Err(panics) => panics,
+        Ok(order) => {
+            crew.stopper.stop(order);
+            // A little longer than the virtual users have, so that they can say themselves what is left.
+            let patience = order.undo_until + Duration::from_millis(200);
+            tokio::time::timeout_at(patience.into(), everyone).await.unwrap_or_default()
+        }
+    };
+    let end = crew.offset(Instant::now());
+    for helper in helpers {
+        helper.abort();
+    }
+    undo_for_the_lost(&crew, &hands).await;
+    {
+        let mut recorder = crew.recorder.borrow_mut();
+        for hand in &hands {
+            recorder.lost(hand.wanted.take_late());
+        }
+    }
+    // The collector is gone only when the process is about to end.
+    let _ = reports.send(Report::Interval(Box::new(crew.recorder.borrow_mut().take())));
+    farewell.planned = planned.iter().map(|shifts| schedule::wanted_time(shifts, end)).sum();
+    farewell.cleanup = crew.cleanup.take();
+    farewell
+}
+
+fn hire(
+    crew: &Rc<Crew>,
+    load: LoadId,
+    number: u32,
+    shifts: Vec<schedule::Shift>,
+    slots: Vec<Option<Rc<str>>>,
+) -> (Hand, JoinHandle<()>) {
+    let wanted = Rc::new(Wanted::default());
+    let turns = Turns::new(crew.origin, shifts, crew.stopper.clone(), wanted.clone());
+    let vu = Vu::new(crew.clone(), number, slots);
+    let undos = vu.undos.clone();
+    let stopper = crew.stopper.clone();
+    let task = tokio::task::spawn_local(async move {
+        std::future::poll_fn(|cx| {
+            stopper.register(cx.waker());
+            Poll::Ready(())
+        })
+        .await;
+        vu.run(load, turns).await;
+    });
+    (Hand { load, wanted, undos }, task)
+}
+
+/// Waits until every virtual user is done; the panics among them are bugs of ours.
+async fn all_done(tasks: Vec<JoinHandle<()>>) -> Vec<String> {
+    let mut panics = Vec::new();
+    for task in tasks {
+        if let Err(error) = task.await
+            && let Ok(panic) = error.try_into_panic()
+        {
+            panics.push(format!("a virtual user panicked: {}", panic_message(panic.as_ref())));
+        }
+    }
+    panics
+}
+
+async fn stop_order(orders: &mut watch::Receiver<Order>) -> StopOrder {
+    loop {
+        if let Order::Stop { undo_until } = *orders.borrow_and_update() {
+            return StopOrder { undo_until };
+        }
+        if orders.changed().await.is_err() {
+            // The collector is gone: so is the reason to go on.
+            return StopOrder { undo_until: Instant::now() };
+        }
+    }
+}
+
+/// Undoes what virtual users created who did not come to it: a panic ended them, or the time was over.
+async fn undo_for_the_lost(crew: &Rc<Crew>, hands: &[Hand]) {
+    for hand in hands {
+        if hand.undos.borrow().is_empty() {
+            continue;
+        }
+        if crew.stopper.order().is_none() {
+            let mut vu = Vu::new(crew.clone(), 0, Vec::new());
+            vu.undos = hand.undos.clone();
+            vu.undo_all().await;
+        }
+        hand.undos.borrow_mut().give_up_all(crew);
+    }
+}
+
+type Seats = Vec<(LoadId, Rc<Wanted>)>;
+
+fn seats(hands: &[Hand]) -> Seats {
+    hands.iter().map(|hand| (hand.load, hand.wanted.clone())).collect()
+}
+
+/// In every second of the load: counts the virtual users, and hands over what was recorded. A moment after the
+/// second's beginning, when those that start with it have started.
+async fn report_every_second(crew: Rc<Crew>, reports: UnboundedSender<Report>, seats: Seats) {
+    let n_loads = crew.plan.loads.len();
+    for second in 0_u32.. {
+        let at = crew.origin + Duration::from_secs(u64::from(second)) + Duration::from_millis(50);
+        tokio::time::sleep_until(at.into()).await;
+        let now = Instant::now();
+        let mut counts = vec![(0_u32, 0_u32); n_loads];
+        let mut late = Duration::ZERO;
+        for (load, wanted) in &seats {
+            let count = &mut counts[usize::from(load.0)];
+            count.0 += u32::from(wanted.at(now));
+            count.1 += 1;
+            late += wanted.take_late();
+        }
+        let mut recorder = crew.recorder.borrow_mut();
+        recorder.lost(late);
+        for (index, (running, existing)) in (0_u16..).zip(counts) {
+            recorder.vus(second, LoadId(index), running, existing);
+        }
+        let interval = recorder.take();
+        drop(recorder);
+        if reports.send(Report::Interval(Box::new(interval))).is_err() {
+            return;
+        }
+    }
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "unknown".to_owned())
+}
