@@ -11,6 +11,10 @@
 
 pub mod words;
 
+pub mod units;
+
+pub mod profile;
+
 pub mod plan;
 
 pub mod metrics;
