@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::time::Sleep;
 
@@ -94,10 +94,5 @@ impl Stopper {
             sleep.as_mut().poll(cx).map(|()| true)
         })
         .await
-    }
-
-    /// Waits for a while; `false` if the order came first.
-    pub(super) async fn sleep(&self, duration: Duration) -> bool {
-        self.sleep_until(Instant::now() + duration).await
     }
 }

@@ -3,10 +3,14 @@
 use std::cell::OnceCell;
 use std::time::Duration;
 
+use http::HeaderValue;
+use http::header::SET_COOKIE;
 use serde_json::Value as Json;
 
 use super::exchange::Answer;
-use crate::plan::{CaptureFrom, Check, CheckTest, JsonTest};
+use super::render::Values;
+use crate::plan::{CaptureFrom, Check, CheckTest, JsonTest, JsonType, TextTest};
+use crate::units::human_duration;
 
 /// How much of a body an example shows.
 const EXCERPT: usize = 160;
@@ -29,27 +33,19 @@ impl<'a> Inspected<'a> {
     }
 
     /// Whether a check holds.
-    pub(super) fn holds(&self, check: &Check) -> bool {
+    pub(super) fn holds(&self, check: &Check, values: &mut Values) -> bool {
         match &check.test {
             CheckTest::Status(set) => set.contains(self.answer.status),
-            CheckTest::Json { path, test } => {
-                let found = self.json().and_then(|json| path.query(json).first());
-                match test {
-                    JsonTest::Exists(wanted) => found.is_some() == *wanted,
-                    JsonTest::Equals(value) => found.is_some_and(|found| same(found, value)),
-                    JsonTest::Type(name) => found.is_some_and(|found| type_of(found) == name),
-                }
+            CheckTest::Json { path, tests } => {
+                let nodes = self.json().map(|json| path.query(json).all()).unwrap_or_default();
+                tests.iter().all(|test| json_holds(test, &nodes, values))
             }
-            CheckTest::Header { name, equals } => match (self.answer.headers.get(name), equals) {
-                (None, _) => false,
-                (Some(_), None) => true,
-                (Some(value), Some(wanted)) => value.as_bytes() == wanted.as_bytes(),
-            },
-            CheckTest::BodyContains(text) => {
-                let text = text.as_bytes();
-                text.is_empty() || self.body.windows(text.len()).any(|window| window == text)
+            CheckTest::Header { name, tests } => {
+                let value = self.answer.headers.get(name).map(HeaderValue::as_bytes);
+                tests.iter().all(|test| text_holds(test, value, values))
             }
-            CheckTest::Duration(most) => self.duration < *most,
+            CheckTest::Body { tests } => tests.iter().all(|test| text_holds(test, Some(self.body), values)),
+            CheckTest::Duration(most) => self.duration <= *most,
         }
     }
 
@@ -68,8 +64,8 @@ impl<'a> Inspected<'a> {
                 None => format!("no header `{name}`"),
                 Some(value) => format!("`{name}` is `{}`", shorten(value.as_bytes())),
             },
-            CheckTest::BodyContains(_) => format!("the body is {}", self.excerpt()),
-            CheckTest::Duration(_) => format!("took {:?}", self.duration),
+            CheckTest::Body { .. } => format!("the body is {}", self.excerpt()),
+            CheckTest::Duration(_) => format!("took {}", human_duration(self.duration)),
         }
     }
 
@@ -100,7 +96,55 @@ impl<'a> Inspected<'a> {
             CaptureFrom::Header(name) => {
                 self.answer.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
             }
+            CaptureFrom::Cookie(name) => (self.answer.headers.get_all(SET_COOKIE).iter())
+                .filter_map(|cookie| cookie.to_str().ok())
+                .filter_map(|cookie| cookie.split(';').next()?.split_once('='))
+                .find(|(own, _)| own.trim() == name)
+                .map(|(_, value)| value.trim().to_owned()),
+            CaptureFrom::Regex(regex) => {
+                let body = String::from_utf8_lossy(self.body);
+                let groups = regex.captures(&body)?;
+                let found = groups.get(1).or_else(|| groups.get(0))?;
+                Some(found.as_str().to_owned())
+            }
         }
+    }
+}
+
+/// Whether a test holds of the nodes that a path found.
+fn json_holds(test: &JsonTest, nodes: &[&Json], values: &mut Values) -> bool {
+    let each = |meets: &dyn Fn(&Json) -> bool| !nodes.is_empty() && nodes.iter().all(|node| meets(node));
+    match test {
+        JsonTest::Exists(wanted) => nodes.is_empty() != *wanted,
+        JsonTest::Equals(wanted) => each(&|node| same(node, wanted)),
+        JsonTest::EqualsFilled(template) => {
+            let wanted = values.fill(template).ok().and_then(|text| serde_json::from_str(&text).ok());
+            wanted.is_some_and(|wanted| each(&|node| same(node, &wanted)))
+        }
+        JsonTest::Type(wanted) => each(&|node| is_of_type(node, *wanted)),
+        JsonTest::Contains(template) => values.fill(template).is_ok_and(|wanted| {
+            each(&|node| match node {
+                Json::String(text) => text.contains(&wanted),
+                Json::Array(items) => items.iter().any(|item| item.as_str() == Some(&wanted)),
+                Json::Null | Json::Bool(_) | Json::Number(_) | Json::Object(_) => false,
+            })
+        }),
+        JsonTest::Min(least) => each(&|node| node.as_f64().is_some_and(|number| number >= *least)),
+        JsonTest::Max(most) => each(&|node| node.as_f64().is_some_and(|number| number <= *most)),
+    }
+}
+
+/// Whether a test holds of a text that may be missing.
+fn text_holds(test: &TextTest, text: Option<&[u8]>, values: &mut Values) -> bool {
+    match (test, text) {
+        (TextTest::Exists(wanted), text) => text.is_some() == *wanted,
+        (_, None) => false,
+        (TextTest::Equals(template), Some(text)) => {
+            values.fill(template).is_ok_and(|wanted| text == wanted.as_bytes())
+        }
+        (TextTest::Contains(template), Some(text)) => values.fill(template).is_ok_and(|wanted| {
+            wanted.is_empty() || text.windows(wanted.len()).any(|window| window == wanted.as_bytes())
+        }),
     }
 }
 
@@ -113,14 +157,15 @@ fn same(found: &Json, wanted: &Json) -> bool {
     }
 }
 
-fn type_of(value: &Json) -> &'static str {
-    match value {
-        Json::Null => "null",
-        Json::Bool(_) => "boolean",
-        Json::Number(_) => "number",
-        Json::String(_) => "string",
-        Json::Array(_) => "array",
-        Json::Object(_) => "object",
+fn is_of_type(value: &Json, wanted: JsonType) -> bool {
+    match wanted {
+        JsonType::String => value.is_string(),
+        JsonType::Number => value.is_number(),
+        JsonType::Integer => value.as_f64().is_some_and(|number| number.fract() == 0.0),
+        JsonType::Boolean => value.is_boolean(),
+        JsonType::Array => value.is_array(),
+        JsonType::Object => value.is_object(),
+        JsonType::Null => value.is_null(),
     }
 }
 
@@ -139,24 +184,33 @@ mod tests {
     use http::HeaderMap;
 
     use super::*;
-    use crate::plan::{Place, Status, StatusSet};
+    use crate::plan::{Escape, Piece, Place, StatusMatch, StatusSet, Template};
+
+    fn values() -> Values {
+        Values { vu: 1, iteration: 0, slots: Vec::new(), rng: fastrand::Rng::with_seed(1) }
+    }
 
     fn holds(test: CheckTest, status: u16, body: &str) -> Result<(), String> {
         let mut headers = HeaderMap::new();
         headers.insert("x-pod", "a".parse().unwrap());
+        headers.insert("set-cookie", "session=abc; Path=/; HttpOnly".parse().unwrap());
         let answer = Answer { status, headers };
         let inspected = Inspected::new(&answer, body.as_bytes(), Duration::from_millis(20));
         let check = Check { name: String::new(), test, place: Place { file: String::new(), line: 1 } };
-        if inspected.holds(&check) { Ok(()) } else { Err(inspected.instead(&check)) }
+        if inspected.holds(&check, &mut values()) { Ok(()) } else { Err(inspected.instead(&check)) }
     }
 
     fn json(path: &str, test: JsonTest) -> CheckTest {
-        CheckTest::Json { path: serde_json_path::JsonPath::parse(path).unwrap(), test }
+        CheckTest::Json { path: serde_json_path::JsonPath::parse(path).unwrap(), tests: vec![test] }
+    }
+
+    fn text(text: &str) -> Template {
+        Template { pieces: vec![Piece::Text(text.into())], escape: Escape::None }
     }
 
     #[test]
     fn checks_hold_or_say_what_they_found_instead() {
-        let ok = || CheckTest::Status(StatusSet(vec![Status::Code(200), Status::Class(3)]));
+        let ok = || CheckTest::Status(StatusSet(vec![StatusMatch::Code(200), StatusMatch::Class(3)]));
         assert_eq!(holds(ok(), 200, ""), Ok(()));
         assert_eq!(holds(ok(), 304, ""), Ok(()));
         assert_eq!(holds(ok(), 500, "no more connections"), Err("status 500: no more connections".into()));
@@ -168,21 +222,43 @@ mod tests {
         assert_eq!(holds(healthy(), 200, "{}"), Err("nothing at $.status in {}".into()));
         assert_eq!(holds(json("$.n", JsonTest::Equals(5.into())), 200, r#"{"n":5.0}"#), Ok(()));
         assert_eq!(holds(json("$.id", JsonTest::Exists(false)), 200, "{}"), Ok(()));
-        assert_eq!(holds(json("$.l", JsonTest::Type("array".into())), 200, r#"{"l":[]}"#), Ok(()));
+        assert_eq!(holds(json("$.l", JsonTest::Type(JsonType::Array)), 200, r#"{"l":[]}"#), Ok(()));
+        assert_eq!(holds(json("$[*].n", JsonTest::Min(2.0)), 200, r#"[{"n":2},{"n":3}]"#), Ok(()));
+        assert!(holds(json("$[*].n", JsonTest::Max(2.0)), 200, r#"[{"n":2},{"n":3}]"#).is_err());
+        assert!(holds(json("$[*].n", JsonTest::Max(2.0)), 200, "[]").is_err(), "no node is no pass");
+        assert_eq!(holds(json("$.t", JsonTest::Contains(text("b"))), 200, r#"{"t":"abc"}"#), Ok(()));
 
         let pod = |value: &str| CheckTest::Header {
             name: http::HeaderName::from_static("x-pod"),
-            equals: Some(value.to_owned()),
+            tests: vec![TextTest::Equals(text(value))],
         };
         assert_eq!(holds(pod("a"), 200, ""), Ok(()));
         assert_eq!(holds(pod("b"), 200, ""), Err("`x-pod` is `a`".into()));
-        assert_eq!(holds(CheckTest::BodyContains("ell".into()), 200, "hello"), Ok(()));
-        assert!(holds(CheckTest::Duration(Duration::from_millis(20)), 200, "").is_err());
+        let contains = |part| CheckTest::Body { tests: vec![TextTest::Contains(text(part))] };
+        assert_eq!(holds(contains("ell"), 200, "hello"), Ok(()));
+        assert_eq!(holds(CheckTest::Duration(Duration::from_millis(20)), 200, ""), Ok(()));
+        assert_eq!(holds(CheckTest::Duration(Duration::from_millis(19)), 200, ""), Err("took 20 ms".into()));
+    }
+
+    #[test]
+    fn captures_find_their_value() {
+        let mut headers = HeaderMap::new();
+        headers.insert("set-cookie", "session=abc; Path=/".parse().unwrap());
+        let answer = Answer { status: 200, headers };
+        let inspected = Inspected::new(&answer, br#"{"id": 17, "none": null}"#, Duration::ZERO);
+        let path = |path| CaptureFrom::Json(serde_json_path::JsonPath::parse(path).unwrap());
+        assert_eq!(inspected.capture(&path("$.id")).as_deref(), Some("17"));
+        assert_eq!(inspected.capture(&path("$.none")), None, "null is no value");
+        assert_eq!(inspected.capture(&CaptureFrom::Cookie("session".into())).as_deref(), Some("abc"));
+        let regex = regex::Regex::new("\"id\": ([0-9]+)").unwrap();
+        assert_eq!(inspected.capture(&CaptureFrom::Regex(regex)).as_deref(), Some("17"));
     }
 
     #[test]
     fn an_excerpt_is_short_whatever_the_body_is() {
-        let text = holds(CheckTest::BodyContains("x".into()), 200, &"ä".repeat(10_000)).unwrap_err();
+        let text =
+            holds(CheckTest::Body { tests: vec![TextTest::Contains(text("x"))] }, 200, &"ä".repeat(10_000))
+                .unwrap_err();
         assert!(text.chars().count() < 200, "{text}");
         assert!(text.ends_with('…'));
     }

@@ -1,6 +1,6 @@
 //! Filling templates in: from the plan's pieces to the bytes of one request.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::rc::Rc;
 use std::time::SystemTime;
 
@@ -79,15 +79,14 @@ impl Values {
     }
 
     fn put(&mut self, value: &Value, escape: Escape, text: &mut String) -> Result<(), Unfilled> {
-        // Writing to a string does not fail.
         match value {
-            Value::Vu => drop(write!(text, "{}", self.vu)),
-            Value::Iteration => drop(write!(text, "{}", self.iteration)),
+            Value::Vu => show(text, self.vu),
+            Value::Iteration => show(text, self.iteration),
             Value::Uuid => self.uuid(text),
             Value::Now => {
                 escape_into(&humantime::format_rfc3339_millis(SystemTime::now()).to_string(), escape, text)
             }
-            Value::Random(range) => drop(write!(text, "{}", self.rng.i64(range.clone()))),
+            Value::Random(range) => show(text, self.rng.i64(range.clone())),
             Value::Pick(choices) => {
                 if let Some(choice) = self.rng.choice(choices) {
                     escape_into(choice, escape, text);
@@ -106,16 +105,20 @@ impl Values {
         let random = self.rng.u128(..) & !(0xf000_u128 << 64) & !(0xc000_u128 << 48);
         let id = random | (0x4000_u128 << 64) | (0x8000_u128 << 48);
         let group = |shift: u32, digits: u32| (id >> shift) & ((1 << (4 * digits)) - 1);
-        drop(write!(
+        let groups = [group(96, 8), group(80, 4), group(64, 4), group(48, 4), group(0, 12)];
+        show(
             text,
-            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-            group(96, 8),
-            group(80, 4),
-            group(64, 4),
-            group(48, 4),
-            group(0, 12)
-        ));
+            format_args!(
+                "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+                groups[0], groups[1], groups[2], groups[3], groups[4]
+            ),
+        );
     }
+}
+
+fn show(text: &mut String, value: impl Display) {
+    // Writing to a string does not fail.
+    let _ = write!(text, "{value}");
 }
 
 fn escape_into(value: &str, escape: Escape, text: &mut String) {
@@ -127,7 +130,7 @@ fn escape_into(value: &str, escape: Escape, text: &mut String) {
                 match character {
                     '"' => text.push_str("\\\""),
                     '\\' => text.push_str("\\\\"),
-                    '\u{0}'..='\u{1f}' => drop(write!(text, "\\u{:04x}", u32::from(character))),
+                    '\u{0}'..='\u{1f}' => show(text, format_args!("\\u{:04x}", u32::from(character))),
                     _ => text.push(character),
                 }
             }

@@ -283,13 +283,15 @@ impl Vu {
         let mut end = StepEnd::Went;
 
         for (index, check) in step.checks.iter().enumerate() {
-            let held = inspected.holds(check);
+            let held = inspected.holds(check, &mut self.values);
             recorder.check(span, id, index, held);
             if held {
                 sample.passes += 1;
             } else {
                 sample.fails += 1;
-                recorder.check_example(span, id, index, || self.example(start, inspected.instead(check)));
+                let example =
+                    || FirstError { at: start, vu: self.values.vu, message: inspected.instead(check) };
+                recorder.check_example(span, id, index, example);
                 end = StepEnd::Failed(format!(
                     "step `{}`: check `{}`: {}",
                     step.name,

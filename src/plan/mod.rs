@@ -13,11 +13,12 @@ use std::time::Duration;
 
 pub use executor::{Executor, Stage};
 pub use request::{
-    Body, Capture, CaptureFrom, Check, CheckTest, Escape, JsonTest, Path, Pause, Piece, Request, Slot,
-    Status, StatusSet, Step, Template, Value,
+    Body, Capture, CaptureFrom, Check, CheckTest, Escape, JsonTest, JsonType, Path, Pause, Piece, Request,
+    Slot, StatusMatch, StatusSet, Step, Template, TextTest, Value,
 };
-pub use threshold::{Aggregation, Bound, Operator, Selection, Threshold, Window};
+pub use threshold::{Aggregation, Bound, Operator, Selection, Threshold};
 
+pub use crate::profile::{Connections, Reuse, Secrets};
 use crate::words::Phase;
 
 /// A step, as an index into [`Plan::steps`]. The same scenario under two loads has two sets of steps.
@@ -75,7 +76,7 @@ pub struct Plan {
     /// Thresholds and warnings, in the order of the profile, the defaults last.
     pub thresholds: Vec<Threshold>,
     /// Values that must not appear in any output.
-    pub secrets: Vec<String>,
+    pub secrets: Secrets,
 }
 
 /// What the requests go to.
@@ -110,29 +111,6 @@ pub struct Ready {
     pub within: Duration,
     /// Where it was asked for.
     pub place: Place,
-}
-
-/// How long a virtual user keeps its connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Connections {
-    /// When a connection is given up.
-    pub reuse: Reuse,
-    /// Requests after which a connection is not used again.
-    pub max_requests: Option<u64>,
-    /// Age after which a connection is not used again, checked between iterations.
-    pub max_age: Option<Duration>,
-}
-
-/// How far the use of one connection reaches.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Reuse {
-    /// For as long as the virtual user runs.
-    #[default]
-    Vu,
-    /// Within one iteration.
-    Iteration,
-    /// For one request.
-    Request,
 }
 
 /// One load: a scenario and the rule that starts its iterations.

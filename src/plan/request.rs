@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, Uri};
+use regex::Regex;
 use serde_json_path::JsonPath;
 
 use super::{LoadId, Place, StepId};
+pub use crate::profile::{JsonType, Pause, StatusMatch};
 
 /// One request with its checks and captures.
 #[derive(Clone, Debug)]
@@ -156,10 +158,14 @@ pub struct Capture {
 /// Where a captured value is found.
 #[derive(Clone, Debug)]
 pub enum CaptureFrom {
-    /// The first match of a JSONPath (RFC 9535).
+    /// The first node that a JSONPath (RFC 9535) finds in the body.
     Json(JsonPath),
-    /// A header of the answer.
+    /// The first header of that name.
     Header(HeaderName),
+    /// The cookie of that name that this answer sets.
+    Cookie(String),
+    /// The first match in the body: its first group, or all of it where it has none.
+    Regex(Regex),
 }
 
 /// An assertion on an answer.
@@ -178,75 +184,67 @@ pub struct Check {
 pub enum CheckTest {
     /// The status is one of these.
     Status(StatusSet),
-    /// The first match of a JSONPath passes the test.
+    /// The nodes that a JSONPath (RFC 9535) finds in the body.
     Json {
-        /// The path (RFC 9535).
+        /// The path.
         path: JsonPath,
-        /// The test.
-        test: JsonTest,
+        /// All must hold. But for `Exists`, they hold where the path finds at least one node and each of them
+        /// meets the test.
+        tests: Vec<JsonTest>,
     },
-    /// A header is there and, where a text is given, is exactly that.
+    /// The first header of that name.
     Header {
         /// The header.
         name: HeaderName,
-        /// Its value.
-        equals: Option<String>,
+        /// All must hold.
+        tests: Vec<TextTest>,
     },
-    /// The body contains the text.
-    BodyContains(String),
-    /// The request took less than that.
+    /// The body as text.
+    Body {
+        /// All must hold.
+        tests: Vec<TextTest>,
+    },
+    /// The request took at most that.
     Duration(Duration),
 }
 
-/// What is asserted of a JSON value.
+/// What is asserted of each JSON value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum JsonTest {
-    /// There is one, or none.
-    Exists(bool),
-    /// It equals this value; numbers by value.
+    /// The same value; numbers by value.
     Equals(serde_json::Value),
-    /// It is of this type: `string`, `number`, `boolean`, `array`, `object`, `null`.
-    Type(String),
+    /// The same value, as JSON text with places to fill in.
+    EqualsFilled(Template),
+    /// There is at least one, or there is none.
+    Exists(bool),
+    /// It is of this type.
+    Type(JsonType),
+    /// A text that holds this text, or an array that holds a text equal to it.
+    Contains(Template),
+    /// A number of at least this.
+    Min(f64),
+    /// A number of at most this.
+    Max(f64),
 }
 
-/// A status, or a class of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// One code.
-    Code(u16),
-    /// A class by its first digit: `"2xx"`.
-    Class(u8),
+/// What is asserted of a text.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TextTest {
+    /// It is this.
+    Equals(Template),
+    /// It holds this.
+    Contains(Template),
+    /// It is there, or it is not.
+    Exists(bool),
 }
 
 /// A set of statuses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StatusSet(pub Vec<Status>);
+pub struct StatusSet(pub Vec<StatusMatch>);
 
 impl StatusSet {
     /// Whether the status is in the set.
     pub fn contains(&self, status: u16) -> bool {
-        self.0.iter().any(|member| match member {
-            Status::Code(code) => *code == status,
-            Status::Class(class) => status / 100 == u16::from(*class),
-        })
+        self.0.iter().any(|member| member.accepts(status))
     }
-}
-
-/// A pause of a virtual user.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Pause {
-    /// Always the same.
-    Fixed(Duration),
-    /// Uniform between two values.
-    Uniform {
-        /// The shortest.
-        min: Duration,
-        /// The longest.
-        max: Duration,
-    },
-    /// Exponential, as the gaps of independent arrivals are.
-    Exponential {
-        /// The mean.
-        mean: Duration,
-    },
 }

@@ -4,7 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{Place, SpanId, StepId};
-use crate::words::{Level, Metric, Section};
+pub use crate::profile::{Aggregation, Operator};
+use crate::words::{Level, Metric, Section, Unit};
 
 /// An assertion on a metric.
 #[derive(Clone, Debug)]
@@ -25,12 +26,14 @@ pub struct Threshold {
     pub operator: Operator,
     /// What it is compared with.
     pub bound: Bound,
+    /// The unit of figure and bound.
+    pub unit: Unit,
     /// Where it is reported.
     pub section: Section,
     /// What it leads to when it does not hold.
     pub level: Level,
-    /// Judge the worst such window instead of the whole run.
-    pub window: Option<Window>,
+    /// Judge the worst window of that length instead of the whole run; windows slide in steps of a second.
+    pub window: Option<Duration>,
     /// End the run early when it does not hold; looked at every second, not before that time.
     pub abort: Option<Duration>,
     /// Fewer samples than this prevent a pass; by default what the aggregation needs.
@@ -54,30 +57,15 @@ pub struct Selection {
     pub status: Option<u16>,
 }
 
-/// A window that slides over the load in steps of one second.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
-    /// Its length; at least a second.
-    pub length: Duration,
-}
-
-/// The figure of a metric that is judged.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Aggregation {
-    /// How many.
-    Count,
-    /// Of a counter: per second of the load. Of a rate: the share.
-    Rate,
-    /// The last value.
-    Value,
-    /// The mean.
-    Avg,
-    /// The least.
-    Min,
-    /// The greatest.
-    Max,
-    /// A quantile between 0 and 1; the median is 0.5.
-    Quantile(f64),
+impl Aggregation {
+    /// The quantile that it is, from 0 to 1.
+    pub fn quantile(self) -> Option<f64> {
+        match self {
+            Self::Med => Some(0.5),
+            Self::Percentile(percentile) => Some(percentile.quantile()),
+            Self::Count | Self::Rate | Self::Value | Self::Avg | Self::Min | Self::Max => None,
+        }
+    }
 }
 
 impl fmt::Display for Aggregation {
@@ -90,29 +78,10 @@ impl fmt::Display for Aggregation {
             Self::Avg => f.write_str("avg"),
             Self::Min => f.write_str("min"),
             Self::Max => f.write_str("max"),
-            #[expect(clippy::float_cmp, reason = "0.5 is exact, and only `med` and `p(50)` make it")]
-            Self::Quantile(q) if *q == 0.5 => f.write_str("med"),
-            // Rounded, because 0.999 × 100 is 99.9 only nearly.
-            Self::Quantile(q) => write!(f, "p({})", (q * 1e8).round() / 1e6),
+            Self::Med => f.write_str("med"),
+            Self::Percentile(percentile) => write!(f, "p({})", percentile.get()),
         }
     }
-}
-
-/// How a figure is compared with its bound.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operator {
-    /// `<`
-    Less,
-    /// `<=`
-    LessOrEqual,
-    /// `>`
-    Greater,
-    /// `>=`
-    GreaterOrEqual,
-    /// `==`
-    Equal,
-    /// `!=`
-    NotEqual,
 }
 
 impl Operator {
@@ -143,6 +112,16 @@ impl Operator {
             Self::Equal => "==",
             Self::NotEqual => "!=",
         }
+    }
+
+    /// Whether smaller figures are better: `<` and `<=`.
+    pub const fn is_upper_bound(self) -> bool {
+        matches!(self, Self::Less | Self::LessOrEqual)
+    }
+
+    /// Whether greater figures are better: `>` and `>=`.
+    pub const fn is_lower_bound(self) -> bool {
+        matches!(self, Self::Greater | Self::GreaterOrEqual)
     }
 }
 
