@@ -9,31 +9,50 @@ use http_body_util::Full;
 use super::connect::Dialer;
 use super::exchange::{Failed, exchange};
 use crate::plan::{Ready, Target};
+use crate::units::human_duration;
 
 /// Between two questions; a service that starts is asked often enough to lose no time, and left in peace.
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// Resolves the target and waits until it is ready; else a sentence that says what it did instead.
 pub(super) async fn wait(target: &Target) -> Result<Dialer, String> {
-    let Some(ready) = &target.ready else {
-        return reach(target)
-            .await
-            .map_err(|trouble| format!("the target {} cannot be reached: {trouble}", target.url));
-    };
-    let deadline = Instant::now() + ready.within;
+    match &target.ready {
+        Some(ready) => {
+            let within = human_duration(ready.within);
+            insist(ready.within, || ask(target, ready)).await.map_err(|trouble| {
+                format!(
+                    "the target {} was not ready within {within}: GET {}: {trouble}",
+                    target.url, ready.path
+                )
+            })
+        }
+        None => {
+            let attempt = insist(target.wait, || reach(target));
+            attempt.await.map_err(|trouble| format!("the target {} cannot be reached: {trouble}", target.url))
+        }
+    }
+}
+
+/// Tries again and again until it works or the time is over; at least once.
+async fn insist<F: Future<Output = Result<Dialer, String>>>(
+    within: Duration,
+    attempt: impl Fn() -> F,
+) -> Result<Dialer, String> {
+    let deadline = Instant::now() + within;
     loop {
-        // One question may take no longer than all of them.
-        let answer = tokio::time::timeout_at(deadline.into(), ask(target, ready)).await;
-        let trouble = match answer {
+        // One attempt may take no longer than all of them, where there is a time for them.
+        let outcome = if within.is_zero() {
+            Ok(attempt().await)
+        } else {
+            tokio::time::timeout_at(deadline.into(), attempt()).await
+        };
+        let trouble = match outcome {
             Ok(Ok(dialer)) => return Ok(dialer),
             Ok(Err(trouble)) => trouble,
-            Err(_) => "it did not answer".to_owned(),
+            Err(_) => "no answer".to_owned(),
         };
         if Instant::now() + PAUSE >= deadline {
-            return Err(format!(
-                "the target {} was not ready within {:?}: GET {} {trouble}",
-                target.url, ready.within, ready.path
-            ));
+            return Err(trouble);
         }
         tokio::time::sleep(PAUSE).await;
     }
@@ -49,14 +68,14 @@ async fn ask(target: &Target, ready: &Ready) -> Result<Dialer, String> {
     let dialer = reach(target).await?;
     let mut connection = dialer.dial().await.map_err(|trouble| trouble.message)?.connection;
     let mut request = http::Request::new(Full::new(Bytes::new()));
-    *request.uri_mut() = ready.path.parse().map_err(|error| format!("is no path ({error})"))?;
-    let host = target.authority.parse().map_err(|error| format!("has no valid host ({error})"))?;
+    *request.uri_mut() = ready.path.parse().map_err(|error| format!("this is no path ({error})"))?;
+    let host = target.authority.parse().map_err(|error| format!("no valid host ({error})"))?;
     request.headers_mut().insert(http::header::HOST, host);
     let mut body = Vec::new();
     let answer = pin!(exchange(&mut connection, request, false, &mut body)).await;
     match answer {
         Ok(answer) if answer.status == ready.status => Ok(dialer),
-        Ok(answer) => Err(format!("is answered with status {}, not {}", answer.status, ready.status)),
+        Ok(answer) => Err(format!("status {}, not {}", answer.status, ready.status)),
         Err(Failed::Broken { trouble, .. }) => Err(trouble.message),
         Err(Failed::NotSent(_)) => Err("the connection was closed at once".to_owned()),
     }

@@ -208,6 +208,9 @@ impl Vu {
         let attempt = self.attempt(step, request, Limits { stopper: Some(&crew.stopper), hard }, now).await;
         let (sent, received) =
             self.connection.as_ref().map(|connection| connection.meter.take_bytes()).unwrap_or_default();
+        if crew.plan.target.connections.reuse == Reuse::Request {
+            self.connection = None;
+        }
         let mut sample = Sample {
             step: id,
             span,
@@ -369,7 +372,11 @@ impl Vu {
         let mut request = request;
         let mut stale = false;
         loop {
-            let open = |connection: &Connection| !stale && !connection.sender.is_closed();
+            let rules = &crew.plan.target.connections;
+            let worn_out = |requests| rules.max_requests.is_some_and(|most| requests >= most);
+            let open = |connection: &Connection| {
+                !stale && !connection.sender.is_closed() && !worn_out(connection.requests)
+            };
             let kept = self.connection.as_ref().is_some_and(open);
             if !kept {
                 self.connection = None;

@@ -5,18 +5,22 @@
 //! parses no text. Names have become small ids: a [`StepId`] is an index into [`Plan::steps`], a [`SpanId`]
 //! one into [`Plan::spans`].
 
+mod build;
+mod compile;
 mod executor;
 mod request;
+mod resolve;
 mod threshold;
 
 use std::time::Duration;
 
+pub use build::{Settings, build};
 pub use executor::{Executor, Stage};
 pub use request::{
     Body, Capture, CaptureFrom, Check, CheckTest, Escape, JsonTest, JsonType, Path, Pause, Piece, Request,
     Slot, StatusMatch, StatusSet, Step, Template, TextTest, Value,
 };
-pub use threshold::{Aggregation, Bound, Operator, Selection, Threshold};
+pub use threshold::{Aggregation, Bound, Cause, Operator, Selection, Threshold};
 
 pub use crate::profile::{Connections, Reuse, Secrets};
 use crate::words::Phase;
@@ -94,6 +98,8 @@ pub struct Target {
     pub authority: String,
     /// Waited for before the start.
     pub ready: Option<Ready>,
+    /// How long to go on trying to reach it before the start, where nothing says when it is ready.
+    pub wait: Duration,
     /// How long one TCP connection may take, TLS apart.
     pub connect_timeout: Duration,
     /// When connections are closed and made anew.

@@ -55,6 +55,34 @@ pub struct Selection {
     pub steps: Vec<StepId>,
     /// Only answers with this status.
     pub status: Option<u16>,
+    /// Only requests cut for this cause.
+    pub cause: Option<Cause>,
+}
+
+/// Why a request was cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// It was still open at a hard end of the load.
+    End,
+    /// A signal.
+    Interrupt,
+    /// A threshold that aborts the run.
+    Abort,
+}
+
+impl Cause {
+    /// The names that a selector knows, in the order of declaration.
+    pub const NAMES: [&str; 3] = ["end", "interrupt", "abort"];
+
+    /// The cause of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "end" => Some(Self::End),
+            "interrupt" => Some(Self::Interrupt),
+            "abort" => Some(Self::Abort),
+            _ => None,
+        }
+    }
 }
 
 impl Aggregation {

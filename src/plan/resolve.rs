@@ -1,0 +1,331 @@
+//! Thresholds, from what a profile names to the cells of the results.
+
+use super::compile::locate;
+use super::threshold::{Bound, Cause, Selection, Threshold};
+use super::{Aggregation, Operator, Plan, SpanId, StepId};
+use crate::profile::{self, Diagnostic, Profile, SelectorKey};
+use crate::words::{Level, Metric, Phase};
+
+/// The thresholds and warnings of a profile, and those that hold by default.
+pub(super) fn thresholds(
+    profile: &Profile,
+    plan: &Plan,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<Threshold> {
+    let mut thresholds: Vec<Threshold> = Vec::new();
+    for written in &profile.thresholds {
+        if let Some(threshold) = threshold(profile, plan, written, diagnostics) {
+            thresholds.push(threshold);
+        }
+    }
+    if profile.default_thresholds && !thresholds.iter().any(replaces_defaults) {
+        thresholds.extend(defaults(plan));
+    }
+    make_names_unique(&mut thresholds);
+    thresholds
+}
+
+/// Whether a threshold says how many errors are too many, so that the defaults need not.
+fn replaces_defaults(threshold: &Threshold) -> bool {
+    threshold.level == Level::Fail
+        && threshold.selector.is_empty()
+        && matches!(threshold.metric, Metric::HttpReqFailed | Metric::Errors | Metric::Checks)
+}
+
+fn defaults(plan: &Plan) -> Vec<Threshold> {
+    let has_checks =
+        plan.loads.iter().flat_map(|load| &load.steps).any(|step| !plan.step(*step).checks.is_empty());
+    let mut defaults = vec![
+        (Metric::HttpReqFailed, "rate<1%", Operator::Less, 0.01),
+        (Metric::Errors, "rate<1%", Operator::Less, 0.01),
+    ];
+    if has_checks {
+        defaults.push((Metric::Checks, "rate>99%", Operator::Greater, 0.99));
+    }
+    (defaults.into_iter())
+        .map(|(metric, expression, operator, bound)| Threshold {
+            name: format!("{metric} {expression}"),
+            metric,
+            selector: Vec::new(),
+            selection: everything(plan),
+            expression: expression.to_owned(),
+            aggregation: Aggregation::Rate,
+            operator,
+            bound: Bound::Value(bound),
+            unit: metric.unit(),
+            section: metric.section(),
+            level: Level::Fail,
+            window: None,
+            abort: None,
+            min_samples: None,
+            allow_empty: false,
+            default: true,
+            place: plan.place.clone(),
+        })
+        .collect()
+}
+
+/// What a metric means without a selector: the load and its grace.
+fn everything(plan: &Plan) -> Selection {
+    Selection {
+        spans: plan.spans_of(Phase::Load).chain(plan.spans_of(Phase::Grace)).collect(),
+        steps: plan.loads.iter().flat_map(|load| load.steps.iter().copied()).collect(),
+        status: None,
+        cause: None,
+    }
+}
+
+fn threshold(
+    profile: &Profile,
+    plan: &Plan,
+    written: &profile::Threshold,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Threshold> {
+    let n_before = diagnostics.len();
+    let bound = match written.expression.bound {
+        profile::Bound::Baseline(factor) => Bound::Baseline(factor),
+        profile::Bound::Absolute(_) => match written.bound() {
+            Some(bound) => Bound::Value(bound),
+            None => {
+                let message = format!(
+                    "the unit of the bound does not fit `{}`, which is in {}",
+                    written.metric,
+                    written.unit()
+                );
+                diagnostics.push(Diagnostic::new(written.place, message));
+                Bound::Value(0.0)
+            }
+        },
+    };
+    let selection = selection(plan, written, diagnostics);
+    let window =
+        written.window.map(|window| window.mul_f64(plan.time_scale).max(std::time::Duration::from_secs(1)));
+    if window.is_some() && !has_windows(written.metric) {
+        let names: Vec<String> = Metric::ALL
+            .iter()
+            .filter(|metric| has_windows(**metric))
+            .map(|metric| format!("`{metric}`"))
+            .collect();
+        let message = format!("`{}` is not kept by the second, so it has no windows", written.metric);
+        diagnostics.push(
+            Diagnostic::new(written.place, message).help(format!("windows exist for {}", names.join(", "))),
+        );
+    }
+    if diagnostics.len() > n_before {
+        return None;
+    }
+    let selector: Vec<(String, String)> = (written.selector.iter())
+        .map(|part| (key_name(&part.key).to_owned(), part.value.value.clone()))
+        .collect();
+    let narrowed: Vec<String> = selector.iter().map(|(key, value)| format!("{key}:{value}")).collect();
+    let narrowed = if narrowed.is_empty() { String::new() } else { format!("{{{}}}", narrowed.join(",")) };
+    let text = format!("{}{narrowed} {}", written.metric, written.text);
+    Some(Threshold {
+        name: written.name.clone().unwrap_or(text),
+        metric: written.metric,
+        selector,
+        selection,
+        expression: written.text.clone(),
+        aggregation: written.expression.aggregation,
+        operator: written.expression.operator,
+        bound,
+        unit: written.unit(),
+        section: written.section.unwrap_or(written.metric.section()),
+        level: written.level,
+        window,
+        abort: written.abort.then(|| written.delay.mul_f64(plan.time_scale)),
+        min_samples: written.min_samples,
+        allow_empty: written.allow_empty,
+        default: false,
+        place: locate(profile, written.place),
+    })
+}
+
+/// Whether a metric is kept in the one-second series, by step.
+fn has_windows(metric: Metric) -> bool {
+    matches!(
+        metric,
+        Metric::HttpReqs
+            | Metric::HttpReqDuration
+            | Metric::HttpReqFailed
+            | Metric::Checks
+            | Metric::Errors
+            | Metric::DataSent
+            | Metric::DataReceived
+    )
+}
+
+fn key_name(key: &SelectorKey) -> &str {
+    match key {
+        SelectorKey::Step => "step",
+        SelectorKey::Load => "load",
+        SelectorKey::Stage => "stage",
+        SelectorKey::Phase => "phase",
+        SelectorKey::Status => "status",
+        SelectorKey::Cause => "cause",
+        SelectorKey::Tag(tag) => tag,
+    }
+}
+
+/// What a selector narrows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// Requests: by step, load, stage, phase, status and tag.
+    Requests,
+    /// Iterations and virtual users: by load, stage and phase.
+    Iterations,
+    /// The generator: not at all.
+    Whole,
+}
+
+fn scope(metric: Metric) -> Scope {
+    match metric {
+        Metric::Iterations
+        | Metric::IterationDuration
+        | Metric::IterationLag
+        | Metric::DroppedIterations
+        | Metric::Vus
+        | Metric::VusMax => Scope::Iterations,
+        Metric::GeneratorLag | Metric::GeneratorCpu => Scope::Whole,
+        Metric::HttpReqs
+        | Metric::HttpReqDuration
+        | Metric::HttpReqBlocked
+        | Metric::HttpReqConnecting
+        | Metric::HttpReqTlsHandshaking
+        | Metric::HttpReqSending
+        | Metric::HttpReqWaiting
+        | Metric::HttpReqReceiving
+        | Metric::HttpReqFailed
+        | Metric::HttpReqCut
+        | Metric::HttpReqCorrected
+        | Metric::Checks
+        | Metric::Errors
+        | Metric::DataSent
+        | Metric::DataReceived => Scope::Requests,
+    }
+}
+
+fn selection(plan: &Plan, written: &profile::Threshold, diagnostics: &mut Vec<Diagnostic>) -> Selection {
+    let mut selection = everything(plan);
+    let scope = scope(written.metric);
+    // A phase outside the load has steps of its own, so it comes first, wherever it is written.
+    let phase_first = |part: &&profile::Selection| part.key != SelectorKey::Phase;
+    let mut parts: Vec<&profile::Selection> = written.selector.iter().collect();
+    parts.sort_by_key(phase_first);
+    for part in parts {
+        let value = part.value.value.as_str();
+        let mut wrong = |message: String, help: Option<String>| {
+            let mut diagnostic = Diagnostic::new(part.value.place, message);
+            diagnostic.help = help;
+            diagnostics.push(diagnostic);
+        };
+        let fits = match (scope, &part.key) {
+            (Scope::Requests, SelectorKey::Cause) => written.metric == Metric::HttpReqCut,
+            (Scope::Requests, _) => true,
+            (Scope::Iterations, key) => {
+                matches!(key, SelectorKey::Load | SelectorKey::Stage | SelectorKey::Phase)
+            }
+            (Scope::Whole, _) => false,
+        };
+        if !fits {
+            wrong(format!("`{}` is not kept apart by `{}`", written.metric, key_name(&part.key)), None);
+            continue;
+        }
+        match &part.key {
+            SelectorKey::Phase => match Phase::from_name(value) {
+                Some(phase) => {
+                    selection.spans = plan.spans_of(phase).collect();
+                    match phase {
+                        Phase::Setup => selection.steps.clone_from(&plan.setup),
+                        Phase::Teardown => selection.steps.clone_from(&plan.teardown),
+                        Phase::Load | Phase::Grace | Phase::Cleanup => {}
+                    }
+                }
+                None => wrong(
+                    format!("there is no phase `{value}`"),
+                    Some(one_of(Phase::ALL.iter().map(|phase| phase.name()))),
+                ),
+            },
+            SelectorKey::Stage => {
+                let stages = || plan.spans_of(Phase::Load);
+                selection
+                    .spans
+                    .retain(|span| plan.span(*span).phase == Phase::Load && plan.span(*span).name == value);
+                if !stages().any(|span| plan.span(span).name == value) {
+                    let names = stages().map(|span| plan.span(span).name.as_str());
+                    wrong(format!("there is no stage `{value}`"), Some(one_of(names)));
+                }
+            }
+            SelectorKey::Load => {
+                let names = || plan.loads.iter().map(|load| load.name.as_str());
+                if names().any(|name| name == value) {
+                    let of_load = |span: &SpanId| {
+                        plan.span(*span).load.is_some_and(|load| plan.load(load).name == value)
+                    };
+                    selection.spans.retain(of_load);
+                    retain_steps(plan, &mut selection, |step| {
+                        step.load.is_some_and(|load| plan.load(load).name == value)
+                    });
+                } else {
+                    wrong(format!("there is no load `{value}`"), Some(one_of(names())));
+                }
+            }
+            SelectorKey::Step => {
+                let candidates = selection.steps.clone();
+                retain_steps(plan, &mut selection, |step| step.name == value);
+                if selection.steps.is_empty() && !candidates.is_empty() {
+                    let names = candidates.iter().map(|step| plan.step(*step).name.as_str());
+                    wrong(format!("there is no step `{value}`"), Some(one_of(names)));
+                }
+            }
+            SelectorKey::Tag(tag) => {
+                retain_steps(plan, &mut selection, |step| {
+                    step.tags.iter().any(|(key, own)| key == tag && own == value)
+                });
+                if selection.steps.is_empty() {
+                    wrong(format!("no step has the tag `{tag}` with the value `{value}`"), None);
+                }
+            }
+            SelectorKey::Status => match value.parse::<u16>() {
+                Ok(status) if (100..=599).contains(&status) => selection.status = Some(status),
+                Ok(_) | Err(_) => {
+                    wrong(format!("`{value}` is no status"), Some("for example `status:500`".to_owned()))
+                }
+            },
+            SelectorKey::Cause => match Cause::from_name(value) {
+                Some(cause) => selection.cause = Some(cause),
+                None => wrong(format!("there is no cause `{value}`"), Some(one_of(Cause::NAMES.into_iter()))),
+            },
+        }
+    }
+    selection
+}
+
+fn retain_steps(plan: &Plan, selection: &mut Selection, keep: impl Fn(&super::Step) -> bool) {
+    let steps: Vec<StepId> = selection.steps.iter().copied().filter(|step| keep(plan.step(*step))).collect();
+    selection.steps = steps;
+}
+
+fn one_of<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut seen: Vec<String> = Vec::new();
+    for name in names {
+        let name = format!("`{name}`");
+        if !seen.contains(&name) {
+            seen.push(name);
+        }
+    }
+    format!("there {} {}", if seen.len() == 1 { "is only" } else { "are" }, seen.join(", "))
+}
+
+/// Reports keep history by name, so no two may share one: the same words a second time get a number.
+fn make_names_unique(thresholds: &mut [Threshold]) {
+    for index in 1..thresholds.len() {
+        let (before, rest) = thresholds.split_at_mut(index);
+        let name = rest[0].name.clone();
+        let mut number = 1;
+        while before.iter().any(|other| other.name == rest[0].name) {
+            number += 1;
+            rest[0].name = format!("{name} #{number}");
+        }
+    }
+}
