@@ -21,5 +21,7 @@ pub mod metrics;
 
 pub mod engine;
 
+pub mod report;
+
 #[cfg(feature = "demo")]
 pub mod demo;

@@ -1,0 +1,8 @@
+//! What a run leaves for people and machines to read: [`Summary`] and one file for each format.
+//!
+//! Every report is a pure function of a [`Summary`]: no I/O, no clock, no environment. So `palier report
+//! summary.json` renders the same reports again, on any machine, and no report knows the engine.
+
+pub mod summary;
+
+pub use summary::Summary;
