@@ -2,7 +2,11 @@
 //!
 //! Every report is a pure function of a [`Summary`]: no I/O, no clock, no environment. So `palier report
 //! summary.json` renders the same reports again, on any machine, and no report knows the engine.
+//!
+//! Messages from the target pass through all of them, and are never trusted: [`show::one_line`] takes control
+//! characters and escape sequences out, and each format escapes what it takes for its own.
 
+pub mod show;
 pub mod summary;
 
 pub use summary::Summary;

@@ -25,7 +25,7 @@ use crate::words::{ErrorKind, Level, Outcome, Section, Unit, Verdict};
 /// The value of `schema` in every summary that this version writes.
 pub const SCHEMA: &str = "palier.summary/1";
 
-/// The most points that [`Series`] holds; longer runs are given a coarser [`Series::resolution`].
+/// The most points that [`Series`] holds; longer runs are given a coarser `resolution`.
 pub const MAX_POINTS: usize = 3600;
 
 /// Declares plain data of the summary: what every one of them derives stands here once.
@@ -36,6 +36,13 @@ macro_rules! data {
         #[cfg_attr(test, derive(schemars::JsonSchema))]
         pub $kind $name $body
     )+};
+}
+
+impl Summary {
+    /// Whether any load was made.
+    pub fn is_started(&self) -> bool {
+        self.run.ended_early.as_ref().is_none_or(|it| it.cause != EndCause::NotStarted)
+    }
 }
 
 /// Milliseconds, as a float.
@@ -62,6 +69,7 @@ data! {
 /// A load test with palier: what was run, what was measured, and the verdict.
 pub struct Summary {
     /// Name and version of this format: `palier.summary/1`.
+    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
     pub schema: String,
     /// The version of palier that ran the load.
     pub palier: String,
@@ -184,7 +192,8 @@ pub struct Environment {
 
 /// One reason for a verdict that is not `pass`.
 pub struct Reason {
-    /// A stable word for the sort of reason: `threshold`, `no-data`, `interrupted` …, kebab-case.
+    /// A stable word for the sort of reason, kebab-case: `threshold`, `warning`, `no-data` … One that says the
+    /// same as `run.ended_early` is of the kind `interrupted`, `aborted` or `not-started`.
     pub kind: String,
     /// What this reason alone makes of the run.
     pub verdict: Verdict,
@@ -448,7 +457,7 @@ pub struct Series {
     pub points: Vec<Point>,
 }
 
-/// One second of the run, or as many as [`Series::resolution`] says. A request belongs to the second it was
+/// One second of the run, or as many as `resolution` says. A request belongs to the second it was
 /// started in.
 pub struct Point {
     /// When it begins, since the start of the load.
