@@ -6,7 +6,11 @@
 //! Messages from the target pass through all of them, and are never trusted: [`show::one_line`] takes control
 //! characters and escape sequences out, and each format escapes what it takes for its own.
 
+pub mod json;
 pub mod show;
 pub mod summary;
+
+#[cfg(test)]
+pub(crate) mod sample;
 
 pub use summary::Summary;
