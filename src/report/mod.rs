@@ -7,6 +7,7 @@
 //! characters and escape sequences out, and each format escapes what it takes for its own.
 
 pub mod json;
+pub mod junit;
 pub mod show;
 pub mod summary;
 
