@@ -7,6 +7,7 @@
 //! characters and escape sequences out, and each format escapes what it takes for its own.
 
 pub mod badge;
+pub mod console;
 pub mod json;
 pub mod junit;
 pub mod markdown;
