@@ -6,6 +6,7 @@
 //! Messages from the target pass through all of them, and are never trusted: [`show::one_line`] takes control
 //! characters and escape sequences out, and each format escapes what it takes for its own.
 
+pub mod annotations;
 pub mod badge;
 pub mod console;
 pub mod json;
