@@ -1,7 +1,8 @@
 //! What a run leaves for people and machines to read: [`Summary`] and one file for each format.
 //!
 //! Every report is a pure function of a [`Summary`]: no I/O, no clock, no environment. So `palier report
-//! summary.json` renders the same reports again, on any machine, and no report knows the engine.
+//! summary.json` renders the same reports again, on any machine, and no report knows the engine. Only
+//! [`write`](mod@write) touches the disk.
 //!
 //! Messages from the target pass through all of them, and are never trusted: [`show::one_line`] takes control
 //! characters and escape sequences out, and each format escapes what it takes for its own.
@@ -14,8 +15,57 @@ pub mod junit;
 pub mod markdown;
 pub mod show;
 pub mod summary;
+pub mod write;
 
 #[cfg(test)]
 pub(crate) mod sample;
 
 pub use summary::Summary;
+pub use write::{Outputs, WriteError};
+
+/// A report that is a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Format {
+    /// All that is known, for `report`, `merge` and `compare`, and for scripts.
+    Summary,
+    /// The verdict as a test report.
+    Junit,
+    /// The verdict on a page.
+    Markdown,
+    /// The verdict as an image.
+    BadgeSvg,
+    /// The verdict as shields.io reads it.
+    BadgeJson,
+}
+
+impl Format {
+    /// Every format, the most needed first: should the time run out, what is written is what counts.
+    pub const ALL: [Self; 5] = [Self::Summary, Self::Junit, Self::Markdown, Self::BadgeSvg, Self::BadgeJson];
+
+    /// The name of the file, which `--format` takes, too.
+    pub const fn file_name(self) -> &'static str {
+        match self {
+            Self::Summary => "summary.json",
+            Self::Junit => "junit.xml",
+            Self::Markdown => "summary.md",
+            Self::BadgeSvg => "badge.svg",
+            Self::BadgeJson => "badge.json",
+        }
+    }
+
+    /// The format of that file name.
+    pub fn from_file_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.file_name() == name)
+    }
+
+    /// The report itself.
+    pub fn render(self, summary: &Summary) -> String {
+        match self {
+            Self::Summary => json::render(summary),
+            Self::Junit => junit::render(summary),
+            Self::Markdown => markdown::render(summary),
+            Self::BadgeSvg => badge::svg(summary),
+            Self::BadgeJson => badge::json(summary),
+        }
+    }
+}
