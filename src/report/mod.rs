@@ -19,6 +19,8 @@ pub mod write;
 
 #[cfg(test)]
 pub(crate) mod sample;
+#[cfg(test)]
+mod schema_tests;
 
 pub use summary::Summary;
 pub use write::{Outputs, WriteError};
