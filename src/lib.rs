@@ -21,7 +21,11 @@ pub mod metrics;
 
 pub mod engine;
 
+pub mod verdict;
+
 pub mod report;
+
+pub mod summarize;
 
 #[cfg(feature = "demo")]
 pub mod demo;

