@@ -31,7 +31,12 @@ pub struct Circumstances {
 }
 
 /// Builds the summary. Secrets are masked in every text that may hold one.
-pub fn summarize(plan: &Plan, results: &Results, judgement: &Judgement, circumstances: &Circumstances) -> Summary {
+pub fn summarize(
+    plan: &Plan,
+    results: &Results,
+    judgement: &Judgement,
+    circumstances: &Circumstances,
+) -> Summary {
     let _ = (plan, results, judgement, circumstances);
     unimplemented!("being written")
 }

@@ -54,6 +54,11 @@ impl Bucket {
         ((index & (SUB_BUCKET_HALF - 1)) + SUB_BUCKET_HALF) << magnitude
     }
 
+    /// The lowest and the highest value that fall into this bucket.
+    pub fn range(self) -> (Duration, Duration) {
+        (Duration::from_nanos(self.lowest()), Duration::from_nanos(self.highest()))
+    }
+
     /// The highest value that falls into this bucket, in nanoseconds: within 0.1 % of the lowest.
     fn highest(self) -> u64 {
         Self(self.0 + 1).lowest() - 1

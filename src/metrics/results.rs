@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::recorder::{Interval, Second};
 use super::seconds::{StepPoint, entry};
 use super::{Cell, Seconds, Trend};
-use crate::plan::{Plan, Selection, SpanId, StepId};
+use crate::plan::{Cause, Plan, Selection, SpanId, StepId};
 use crate::words::Phase;
 
 /// All that was measured in a run. Merging two of the same plan is exact, associative and commutative.
@@ -110,6 +110,14 @@ pub struct Leftover {
     pub request: String,
     /// Why it failed.
     pub reason: String,
+}
+
+impl Generator {
+    /// `generator_cpu`: CPU time as a share of what might have been used; `None` before there was any.
+    pub fn cpu_share(&self) -> Option<f64> {
+        let available = self.cpu_available.as_secs_f64();
+        (available > 0.0).then(|| self.cpu.as_secs_f64() / available)
+    }
 }
 
 impl Cleanup {
@@ -276,6 +284,16 @@ impl Results {
             }
         }
         all
+    }
+
+    /// The requests among these that were cut, for any cause or for one.
+    pub fn cut(&self, cell: &Cell, cause: Option<Cause>) -> u64 {
+        let of_stop = match &self.stop {
+            Stop::Aborted(_) => Cause::Abort,
+            Stop::Done | Stop::Interrupted(_) | Stop::NotStarted(_) => Cause::Interrupt,
+        };
+        let at_end = if cause.is_none_or(|cause| cause == Cause::End) { cell.cut } else { 0 };
+        at_end + if cause.is_none_or(|cause| cause == of_stop) { cell.interrupted } else { 0 }
     }
 
     /// Whether the load was ended before its plan was done.

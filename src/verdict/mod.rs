@@ -8,7 +8,14 @@
 //! - `validity`: whether what was measured can carry a verdict at all
 //! - `statistics`: how sure a figure of few samples is
 
-use crate::metrics::Results;
+mod figure;
+mod judge;
+mod sentence;
+mod statistics;
+mod validity;
+
+use self::judge::rule;
+use crate::metrics::{Results, Stop};
 use crate::plan::Plan;
 use crate::words::{Outcome, Section, Verdict};
 
@@ -55,12 +62,26 @@ pub struct Reason {
 
 /// Judges a run.
 pub fn judge(plan: &Plan, results: &Results) -> Judgement {
-    let _ = (plan, results);
-    Judgement { verdict: Verdict::Pass, reasons: Vec::new(), thresholds: Vec::new() }
+    let mut reasons = validity::reasons(plan, results);
+    let mut thresholds = Vec::new();
+    for (index, threshold) in plan.thresholds.iter().enumerate() {
+        let ruling = rule(plan, results, threshold);
+        // That no load was made is said once, not once more for every threshold.
+        if !matches!(results.stop, Stop::NotStarted(_)) {
+            reasons.extend(ruling.reason(index, threshold.section));
+        }
+        thresholds.push(ruling.judged);
+    }
+    let margin = |reason: &Reason| {
+        reason.threshold.and_then(|index| thresholds[index].margin).unwrap_or(f64::NEG_INFINITY)
+    };
+    reasons.sort_by(|a, b| b.verdict.cmp(&a.verdict).then_with(|| margin(a).total_cmp(&margin(b))));
+    let verdict = reasons.iter().map(|reason| reason.verdict).max().unwrap_or(Verdict::Pass);
+    Judgement { verdict, reasons, thresholds }
 }
 
 /// The name of a threshold that asks to end the run early, and no longer holds; looked at every second.
 pub fn asks_to_abort(plan: &Plan, results: &Results) -> Option<String> {
-    let _ = (plan, results);
-    None
+    let asking = plan.thresholds.iter().find(|threshold| judge::asks_to_abort(plan, results, threshold));
+    asking.map(|threshold| threshold.name.clone())
 }

@@ -1,0 +1,241 @@
+//! The figure of a threshold, from the cells and seconds that its selector picks.
+
+use std::time::Duration;
+
+use crate::metrics::{Histogram, Results, StepPoint, Trend};
+use crate::plan::{Aggregation, LoadId, Plan, Threshold};
+use crate::words::{Metric, MetricKind, Phase};
+
+/// What a threshold's metric was, over the run or over one window of it.
+#[derive(Clone, Debug)]
+pub(super) enum Measured {
+    /// A sum: over all that was selected, and over the part of it that counts in rates.
+    Counter { count: f64, rated: f64, time: Duration },
+    /// Yes among yes and no.
+    Rate { yes: u64, total: u64 },
+    /// The values of a gauge, in order of time.
+    Gauge(Vec<f64>),
+    /// A distribution of times; some of them may be lower bounds of what is not known.
+    Trend { trend: Box<Trend>, lower_bounds: u64 },
+}
+
+impl Measured {
+    /// The figure that the aggregation makes of it, in milliseconds, fractions, counts or per second; `None`
+    /// where there is nothing that it could be made of.
+    pub(super) fn figure(&self, aggregation: Aggregation) -> Option<f64> {
+        match self {
+            Self::Counter { count, rated, time } => match aggregation {
+                Aggregation::Rate => (!time.is_zero()).then(|| rated / time.as_secs_f64()),
+                Aggregation::Count
+                | Aggregation::Value
+                | Aggregation::Avg
+                | Aggregation::Min
+                | Aggregation::Med
+                | Aggregation::Max
+                | Aggregation::Percentile(_) => Some(*count),
+            },
+            Self::Rate { yes, total } => (*total > 0).then(|| *yes as f64 / *total as f64),
+            Self::Gauge(values) => match aggregation {
+                Aggregation::Min => values.iter().copied().reduce(f64::min),
+                Aggregation::Max => values.iter().copied().reduce(f64::max),
+                Aggregation::Value
+                | Aggregation::Count
+                | Aggregation::Rate
+                | Aggregation::Avg
+                | Aggregation::Med
+                | Aggregation::Percentile(_) => values.last().copied(),
+            },
+            Self::Trend { trend, .. } => {
+                let time = match aggregation {
+                    Aggregation::Count => return Some(trend.count() as f64),
+                    Aggregation::Min => trend.min(),
+                    Aggregation::Max => trend.max(),
+                    Aggregation::Avg | Aggregation::Rate | Aggregation::Value => trend.avg(),
+                    Aggregation::Med | Aggregation::Percentile(_) => trend.quantile(aggregation.quantile()?),
+                };
+                time.map(millis)
+            }
+        }
+    }
+
+    /// How many samples there are, of what consists of samples.
+    pub(super) fn samples(&self) -> Option<u64> {
+        match self {
+            Self::Counter { .. } => None,
+            Self::Rate { total, .. } => Some(*total),
+            Self::Gauge(values) => Some(values.len() as u64),
+            Self::Trend { trend, .. } => Some(trend.count()),
+        }
+    }
+}
+
+/// A duration in milliseconds, the unit of every threshold on times.
+pub(super) fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+/// What the metric of a threshold was over the whole run.
+pub(super) fn over_run(plan: &Plan, results: &Results, threshold: &Threshold) -> Measured {
+    let selection = &threshold.selection;
+    let rated_spans: Vec<_> =
+        (selection.spans.iter().copied()).filter(|span| plan.span(*span).phase == Phase::Load).collect();
+    let time = results.rated_time(plan, &rated_spans);
+    let requests = || results.select(selection);
+    let in_stages = || {
+        let mut selection = selection.clone();
+        selection.spans.clone_from(&rated_spans);
+        results.select(&selection)
+    };
+    let counter =
+        |count: u64, rated: u64| Measured::Counter { count: count as f64, rated: rated as f64, time };
+    match threshold.metric {
+        Metric::HttpReqs => counter(requests().requests, in_stages().requests),
+        Metric::DataSent => counter(requests().sent, in_stages().sent),
+        Metric::DataReceived => counter(requests().received, in_stages().received),
+        Metric::HttpReqCut => {
+            let cause = selection.cause;
+            counter(results.cut(&requests(), cause), results.cut(&in_stages(), cause))
+        }
+        Metric::Iterations => counter(
+            results.iterations_of(&selection.spans).completed,
+            results.iterations_of(&rated_spans).completed,
+        ),
+        Metric::DroppedIterations => {
+            let dropped = results.iterations_of(&selection.spans).dropped;
+            counter(dropped, dropped)
+        }
+        Metric::HttpReqFailed => {
+            let cell = requests();
+            Measured::Rate { yes: cell.failed, total: cell.requests }
+        }
+        Metric::Errors => {
+            let cell = requests();
+            Measured::Rate { yes: cell.errors, total: cell.requests }
+        }
+        Metric::Checks => {
+            let (passes, fails) = results.checks(selection);
+            Measured::Rate { yes: passes, total: passes + fails }
+        }
+        Metric::Vus => Measured::Gauge(vus(plan, results, threshold, |point| &point.vus)),
+        Metric::VusMax => Measured::Gauge(vus(plan, results, threshold, |point| &point.vus_max)),
+        Metric::GeneratorCpu => Measured::Gauge(results.generator.cpu_share().into_iter().collect()),
+        Metric::GeneratorLag => whole(results.generator.lag.clone()),
+        Metric::IterationDuration => whole(results.iterations_of(&selection.spans).durations),
+        Metric::IterationLag => whole(results.iterations_of(&selection.spans).lag),
+        Metric::HttpReqDuration
+        | Metric::HttpReqBlocked
+        | Metric::HttpReqConnecting
+        | Metric::HttpReqTlsHandshaking
+        | Metric::HttpReqSending
+        | Metric::HttpReqWaiting
+        | Metric::HttpReqReceiving
+        | Metric::HttpReqCorrected => {
+            let cell = requests();
+            let trend = cell.trends.of(threshold.metric).cloned().unwrap_or_default();
+            Measured::Trend { trend: Box::new(trend), lower_bounds: cell.lower_bounds }
+        }
+    }
+}
+
+fn whole(trend: Trend) -> Measured {
+    Measured::Trend { trend: Box::new(trend), lower_bounds: 0 }
+}
+
+/// The virtual users of the selected loads, in the seconds of the selected stages.
+fn vus(
+    plan: &Plan,
+    results: &Results,
+    threshold: &Threshold,
+    of: impl Fn(&crate::metrics::Point) -> &Vec<u32>,
+) -> Vec<f64> {
+    let spans = || threshold.selection.spans.iter().map(|span| plan.span(*span));
+    let mut loads: Vec<LoadId> = spans().filter_map(|span| span.load).collect();
+    loads.sort_unstable();
+    loads.dedup();
+    let resolution = results.seconds.resolution();
+    let mut values = Vec::new();
+    let mut at = Duration::ZERO;
+    for point in results.seconds.points() {
+        let selected = spans().any(|span| {
+            span.phase == Phase::Load
+                && span.start <= at
+                && at < (span.start + span.duration).min(results.elapsed)
+        });
+        if selected {
+            let of_load = |load: &LoadId| of(point).get(usize::from(load.0)).copied().unwrap_or_default();
+            values.push(f64::from(loads.iter().map(of_load).sum::<u32>()));
+        }
+        at += resolution;
+    }
+    values
+}
+
+/// What the metric of a threshold was in each window of that length that lies wholly in the selected stages, as
+/// far as they were run. Windows slide in steps of a second, or of a point of a longer series.
+pub(super) fn over_windows(
+    plan: &Plan,
+    results: &Results,
+    threshold: &Threshold,
+    length: Duration,
+) -> Vec<Measured> {
+    let resolution = results.seconds.resolution();
+    let n_points = length.as_nanos().div_ceil(resolution.as_nanos());
+    let n_points = usize::try_from(n_points).unwrap_or(usize::MAX).max(1);
+    let stretches = stretches(plan, results, threshold);
+    let mut windows = Vec::new();
+    for first in 0..(results.seconds.points().len() + 1).saturating_sub(n_points) {
+        let begin = resolution * u32::try_from(first).unwrap_or(u32::MAX);
+        let end = begin + resolution * u32::try_from(n_points).unwrap_or(u32::MAX);
+        if stretches.iter().any(|(from, to)| *from <= begin && end <= *to) {
+            let mut all = StepPoint::default();
+            for index in first..first + n_points {
+                all.merge(&results.point(index, &threshold.selection.steps));
+            }
+            windows.extend(of_point(threshold.metric, &all, end - begin));
+        }
+    }
+    windows
+}
+
+/// The stretches of time that the selected stages cover without a gap, as far as the load went.
+fn stretches(plan: &Plan, results: &Results, threshold: &Threshold) -> Vec<(Duration, Duration)> {
+    let mut stages: Vec<(Duration, Duration)> = (threshold.selection.spans.iter())
+        .map(|span| plan.span(*span))
+        .filter(|span| span.phase == Phase::Load)
+        .map(|span| (span.start, (span.start + span.duration).min(results.elapsed)))
+        .collect();
+    stages.sort_unstable();
+    let mut stretches: Vec<(Duration, Duration)> = Vec::new();
+    for (from, to) in stages {
+        match stretches.last_mut() {
+            Some(last) if from <= last.1 => last.1 = last.1.max(to),
+            _ => stretches.push((from, to)),
+        }
+    }
+    stretches
+}
+
+fn of_point(metric: Metric, point: &StepPoint, time: Duration) -> Option<Measured> {
+    let counter = |count: u64| Measured::Counter { count: count as f64, rated: count as f64, time };
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "planning refuses windows of what is not in the series"
+    )]
+    Some(match metric {
+        Metric::HttpReqs => counter(point.requests),
+        Metric::DataSent => counter(point.sent),
+        Metric::DataReceived => counter(point.received),
+        Metric::HttpReqFailed => Measured::Rate { yes: point.failed, total: point.requests },
+        Metric::Errors => Measured::Rate { yes: point.errors, total: point.requests },
+        Metric::Checks => Measured::Rate { yes: point.passes, total: point.passes + point.fails },
+        Metric::HttpReqDuration => {
+            let mut histogram = Histogram::default();
+            point.durations.add_to(&mut histogram);
+            whole(Trend::of_histogram(histogram))
+        }
+        other => {
+            debug_assert_ne!(other.kind(), MetricKind::Gauge);
+            return None;
+        }
+    })
+}

@@ -1,0 +1,286 @@
+//! Thresholds against their figures.
+
+use crate::metrics::{Results, Stop};
+use crate::plan::{Aggregation, Bound, Plan, Threshold};
+use crate::words::{Level, Metric, MetricKind, Outcome, Section, Verdict};
+
+use super::figure::{Measured, millis, over_run, over_windows};
+use super::sentence::{condition, distance, observed, subject, value};
+use super::statistics::binomial_at_least;
+use super::{Judged, Reason, validity};
+
+/// Chance is ruled out where it is less probable than this.
+const CHANCE: f64 = 0.01;
+
+/// How many samples must lie beyond a quantile for it to be a figure, on average.
+const BEYOND_QUANTILE: f64 = 10.0;
+
+/// One outcome with the sort of reason that it is.
+pub(super) struct Ruling {
+    pub(super) judged: Judged,
+    /// A stable word for [`Reason::kind`].
+    pub(super) kind: &'static str,
+}
+
+/// Judges one threshold.
+pub(super) fn rule(plan: &Plan, results: &Results, threshold: &Threshold) -> Ruling {
+    let subject = subject(threshold);
+    if let Stop::NotStarted(_) = &results.stop {
+        return Ruling::invalid("not-started", format!("{subject} could not be judged: no load was made"));
+    }
+    let Bound::Value(bound) = threshold.bound else {
+        return Ruling::without_figure(
+            "no-baseline",
+            Outcome::Skipped,
+            format!("{subject} was skipped: there is no baseline"),
+        );
+    };
+    let Some(measured) = worst(plan, results, threshold, bound) else {
+        return match (threshold.allow_empty, threshold.window) {
+            (true, _) => {
+                let text = format!("{subject} has no samples, which is allowed");
+                Ruling::without_figure("no-data", Outcome::Pass, text)
+            }
+            (false, Some(_)) => Ruling::invalid(
+                "no-data",
+                format!("{subject} has no window with enough samples, so it could not be judged"),
+            ),
+            (false, None) => {
+                Ruling::invalid("no-data", format!("{subject} has no samples, so it could not be judged"))
+            }
+        };
+    };
+    let Some(figure) = measured.figure(threshold.aggregation) else {
+        return Ruling::invalid("no-data", format!("{subject} has no samples, so it could not be judged"));
+    };
+    let case = Case { plan, results, threshold, measured: &measured, subject, figure, bound };
+    let (kind, outcome, reason) = case.rule();
+    Ruling {
+        kind,
+        judged: Judged {
+            outcome,
+            observed: Some(figure),
+            margin: margin(threshold, figure, bound),
+            samples: measured.samples(),
+            reason,
+        },
+    }
+}
+
+impl Ruling {
+    fn without_figure(kind: &'static str, outcome: Outcome, reason: String) -> Self {
+        Self { kind, judged: Judged { outcome, observed: None, margin: None, samples: None, reason } }
+    }
+
+    fn invalid(kind: &'static str, reason: String) -> Self {
+        Self::without_figure(kind, Outcome::Invalid, reason)
+    }
+
+    /// What this makes of the run.
+    pub(super) fn reason(&self, index: usize, section: Section) -> Option<Reason> {
+        let verdict = match self.judged.outcome {
+            Outcome::Pass | Outcome::Skipped => return None,
+            Outcome::Warn => Verdict::Warn,
+            Outcome::Fail => Verdict::Fail,
+            Outcome::Invalid => Verdict::Invalid,
+        };
+        Some(Reason {
+            kind: self.kind,
+            verdict,
+            section: Some(section),
+            text: self.judged.reason.clone(),
+            threshold: Some(index),
+        })
+    }
+}
+
+/// What was measured over the run, or in the worst of the windows; `None` without a sample.
+fn worst(plan: &Plan, results: &Results, threshold: &Threshold, bound: f64) -> Option<Measured> {
+    let Some(length) = threshold.window else {
+        return Some(over_run(plan, results, threshold));
+    };
+    let enough = |measured: &Measured| {
+        let least = least_samples(threshold);
+        measured.samples().is_none_or(|samples| samples >= least)
+    };
+    let distance = |measured: &Measured| {
+        let figure = measured.figure(threshold.aggregation).unwrap_or(bound);
+        if threshold.operator.is_upper_bound() {
+            figure - bound
+        } else if threshold.operator.is_lower_bound() {
+            bound - figure
+        } else if threshold.operator.holds(figure, bound) {
+            0.0
+        } else {
+            (figure - bound).abs().max(f64::MIN_POSITIVE)
+        }
+    };
+    let windows = over_windows(plan, results, threshold, length);
+    let judged = windows.into_iter().filter(|window| window.figure(threshold.aggregation).is_some());
+    judged.filter(enough).max_by(|a, b| distance(a).total_cmp(&distance(b)))
+}
+
+/// Fewer samples than this prevent a pass.
+fn least_samples(threshold: &Threshold) -> u64 {
+    let needed = match threshold.aggregation.quantile() {
+        // The greatest value is a figure from the first sample on.
+        Some(q) if q < 1.0 => (BEYOND_QUANTILE / (1.0 - q) - 1e-6).ceil(),
+        Some(_) | None => 1.0,
+    };
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "positive; saturates at most"
+    )]
+    threshold.min_samples.unwrap_or(needed as u64)
+}
+
+fn margin(threshold: &Threshold, figure: f64, bound: f64) -> Option<f64> {
+    if bound == 0.0 {
+        None
+    } else if threshold.operator.is_upper_bound() {
+        Some((bound - figure) / bound)
+    } else if threshold.operator.is_lower_bound() {
+        Some((figure - bound) / bound)
+    } else {
+        None
+    }
+}
+
+/// A threshold with its figure.
+struct Case<'a> {
+    plan: &'a Plan,
+    results: &'a Results,
+    threshold: &'a Threshold,
+    measured: &'a Measured,
+    subject: String,
+    figure: f64,
+    bound: f64,
+}
+
+impl Case<'_> {
+    fn rule(&self) -> (&'static str, Outcome, String) {
+        let Self { threshold, subject, .. } = self;
+        let shown = observed(threshold, self.figure, self.bound);
+        let must = condition(threshold);
+        let holds = threshold.operator.holds(self.figure, self.bound);
+        let samples = self.measured.samples().unwrap_or(u64::MAX);
+        let least = least_samples(threshold);
+
+        if samples < least && (holds || !self.chance_is_ruled_out(samples)) {
+            let text = format!(
+                "{subject} is {shown}, but {samples} samples are too few to say so: it takes {least}"
+            );
+            return ("few-samples", Outcome::Invalid, text);
+        }
+        if threshold.section == Section::Performance
+            && let Some(short) = validity::load_not_offered(self.results)
+        {
+            return (
+                "load-not-offered",
+                Outcome::Invalid,
+                format!("{subject} is {shown}, which says nothing: {short}"),
+            );
+        }
+        if holds {
+            if let Some(unknown) = self.rests_on_lower_bounds() {
+                let text =
+                    format!("{subject} is at least {shown}, but {unknown}, so it may be beyond {must}");
+                return ("lower-bounds", Outcome::Invalid, text);
+            }
+            if let Some(early) = validity::ended_early(self.plan, self.results) {
+                return (
+                    "ended-early",
+                    Outcome::Invalid,
+                    format!("{subject} was {shown} until {early}: {must} was not seen through"),
+                );
+            }
+            return ("threshold", Outcome::Pass, format!("{subject} is {shown}, as it must be: {must}"));
+        }
+        if let Some(own) = self.explained_by_ourselves() {
+            let text = format!("{subject} is {shown} and must be {must}, but {own}");
+            return ("generator", Outcome::Invalid, text);
+        }
+        let beyond =
+            distance(margin(threshold, self.figure, self.bound), threshold.operator.is_upper_bound());
+        let outcome = match threshold.level {
+            Level::Fail => Outcome::Fail,
+            Level::Warn => Outcome::Warn,
+        };
+        ("threshold", outcome, format!("{subject} is {shown}{beyond}, but must be {must}"))
+    }
+
+    /// Whether so many samples lie beyond the bound that this is no accident of there being few (one-sided
+    /// binomial test).
+    fn chance_is_ruled_out(&self, samples: u64) -> bool {
+        let upper = self.threshold.operator.is_upper_bound();
+        match (self.measured, self.threshold.aggregation.quantile()) {
+            (Measured::Trend { trend, .. }, Some(q)) => {
+                let bound = std::time::Duration::try_from_secs_f64(self.bound / 1e3).unwrap_or_default();
+                let above = trend.histogram().count_above(bound);
+                let (beyond, expected) = if upper { (above, 1.0 - q) } else { (samples - above, q) };
+                binomial_at_least(samples, beyond, expected) < CHANCE
+            }
+            (Measured::Rate { yes, total }, _) => {
+                let (beyond, expected) =
+                    if upper { (*yes, self.bound) } else { (total - yes, 1.0 - self.bound) };
+                binomial_at_least(*total, beyond, expected) < CHANCE
+            }
+            // A mean or an extreme that the user wants more samples for says nothing with fewer.
+            (Measured::Trend { .. } | Measured::Gauge(_) | Measured::Counter { .. }, _) => false,
+        }
+    }
+
+    /// A quantile that holds only if what timed out or was cut would have been answered soon.
+    fn rests_on_lower_bounds(&self) -> Option<String> {
+        let Measured::Trend { trend, lower_bounds } = self.measured else { return None };
+        if *lower_bounds == 0 || !self.threshold.operator.is_upper_bound() {
+            return None;
+        }
+        let q = match self.threshold.aggregation {
+            Aggregation::Max => 1.0,
+            other => other.quantile()?,
+        };
+        // Had each of them taken for ever, the figure would stand so many ranks further up.
+        let worst = q + *lower_bounds as f64 / trend.count() as f64;
+        let worst_figure = if worst > 1.0 { None } else { trend.quantile(worst).map(millis) };
+        let holds = worst_figure.is_some_and(|figure| self.threshold.operator.holds(figure, self.bound));
+        (!holds).then(|| format!("{lower_bounds} of {} requests were given up unanswered", trend.count()))
+    }
+
+    /// A breach for which palier's own delay, or its own lack of speed, is enough of an explanation.
+    fn explained_by_ourselves(&self) -> Option<String> {
+        let Self { threshold, results, .. } = self;
+        let lag = &results.generator.lag;
+        let is_ours = matches!(threshold.metric, Metric::GeneratorLag | Metric::GeneratorCpu);
+        match threshold.metric.kind() {
+            MetricKind::Trend if !is_ours && threshold.operator.is_upper_bound() => {
+                let own = match threshold.aggregation {
+                    Aggregation::Avg => lag.avg(),
+                    Aggregation::Min => lag.min(),
+                    Aggregation::Max => lag.max(),
+                    Aggregation::Med | Aggregation::Percentile(_) => {
+                        lag.quantile(threshold.aggregation.quantile()?)
+                    }
+                    Aggregation::Count | Aggregation::Rate | Aggregation::Value => None,
+                };
+                let own = millis(own?);
+                threshold.operator.holds(self.figure - own, self.bound).then(|| {
+                    format!(
+                        "palier itself was late by {} at that point, which may be all of the excess",
+                        value(threshold, own)
+                    )
+                })
+            }
+            MetricKind::Counter if threshold.operator.is_lower_bound() => validity::saturated(results),
+            MetricKind::Trend | MetricKind::Counter | MetricKind::Rate | MetricKind::Gauge => None,
+        }
+    }
+}
+
+/// Whether a threshold asks to end the run now.
+pub(super) fn asks_to_abort(plan: &Plan, results: &Results, threshold: &Threshold) -> bool {
+    threshold.level == Level::Fail
+        && threshold.abort.is_some_and(|delay| results.elapsed >= delay)
+        && rule(plan, results, threshold).judged.outcome == Outcome::Fail
+}

@@ -1,0 +1,138 @@
+//! Whether what was measured can carry a verdict at all, and what else speaks against a run.
+
+use std::time::Duration;
+
+use crate::metrics::{Results, Stop};
+use crate::plan::Plan;
+use crate::units::{Fraction, human_duration};
+use crate::words::{Section, Verdict};
+
+use super::Reason;
+
+/// The share of the planned load that may be missing by our fault.
+const SHORT: f64 = 0.01;
+
+/// Beyond this lateness of the 99th percentile of its heartbeats, palier could not keep up.
+const SATURATED: Duration = Duration::from_millis(10);
+
+/// Everything that speaks against the run and is no threshold.
+pub(super) fn reasons(plan: &Plan, results: &Results) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    let mut add = |kind, verdict, section, text| {
+        reasons.push(Reason { kind, verdict, section, text, threshold: None });
+    };
+    match &results.stop {
+        Stop::Done => {}
+        Stop::NotStarted(why) => {
+            add("not-started", Verdict::Invalid, None, format!("no load was made: {why}"))
+        }
+        Stop::Interrupted(signal) => {
+            let text = format!("the run was interrupted by {signal} {}", after(plan, results));
+            add("interrupted", Verdict::Invalid, None, text);
+        }
+        Stop::Aborted(threshold) => {
+            let text = format!("the threshold `{threshold}` ended the run {}", after(plan, results));
+            add("aborted", Verdict::Fail, None, text);
+        }
+    }
+    if !results.generator.panics.is_empty() {
+        let text = format!("palier itself failed: {}", results.generator.panics.join("; "));
+        add("internal", Verdict::Invalid, None, text);
+    }
+    let started = !matches!(results.stop, Stop::NotStarted(_));
+    if started && let Some(short) = load_not_offered(results) {
+        add("load-not-offered", Verdict::Invalid, None, short);
+    }
+    let all_spans: Vec<_> =
+        plan.loads.iter().flat_map(|load| load.stages.iter().copied().chain([load.grace])).collect();
+    if started && results.stop == Stop::Done && results.iterations_of(&all_spans).completed == 0 {
+        add("no-iterations", Verdict::Invalid, None, "not one iteration came to its end".to_owned());
+    }
+    for (step, first, count) in scenario_errors(plan, results) {
+        let text = format!(
+            "step `{step}`: the scenario does not fit the answers, {count} times; the first: {first}"
+        );
+        add("scenario-error", Verdict::Fail, Some(Section::Checks), text);
+    }
+    if results.cleanup.left_count > 0 {
+        let named = results
+            .cleanup
+            .left
+            .first()
+            .map(|left| format!(", among them `{}`: {}", left.request, left.reason));
+        let text = format!(
+            "{} of {} things that the run created were left behind{}",
+            results.cleanup.left_count,
+            results.cleanup.created,
+            named.unwrap_or_default()
+        );
+        add("left-behind", Verdict::Warn, None, text);
+    }
+    for failure in &results.teardown_failures {
+        add("teardown-failed", Verdict::Warn, None, format!("teardown failed: {failure}"));
+    }
+    reasons
+}
+
+fn after(plan: &Plan, results: &Results) -> String {
+    let (went, planned) = (human_duration(results.elapsed), human_duration(plan.duration()));
+    if results.elapsed < plan.duration() {
+        format!("after {went} of {planned}")
+    } else {
+        format!("after its {planned} of load, while iterations were let finish")
+    }
+}
+
+/// Until when the load went, if that was not its end.
+pub(super) fn ended_early(plan: &Plan, results: &Results) -> Option<String> {
+    let who = match &results.stop {
+        Stop::Done | Stop::NotStarted(_) => return None,
+        Stop::Interrupted(signal) => format!("{signal} ended the run"),
+        Stop::Aborted(threshold) => format!("the threshold `{threshold}` ended the run"),
+    };
+    Some(format!("{who} {}", after(plan, results)))
+}
+
+/// The planned load was not offered, by our fault.
+pub(super) fn load_not_offered(results: &Results) -> Option<String> {
+    let generator = &results.generator;
+    let share = generator.lost.as_secs_f64() / generator.planned.as_secs_f64();
+    (share > SHORT).then(|| {
+        let share = Fraction::new(share).map(Fraction::human).unwrap_or_default();
+        format!("palier did not offer the planned load: virtual users were missing for {share} of their time")
+    })
+}
+
+/// Palier could not keep up, and says so.
+pub(super) fn saturated(results: &Results) -> Option<String> {
+    let late = results.generator.lag.quantile(0.99)?;
+    (late > SATURATED).then(|| {
+        format!(
+            "palier itself was at its limit: 1 % of its heartbeats came {} late or more",
+            human_duration(late)
+        )
+    })
+}
+
+/// Captures that found nothing, and templates left unfilled, by step: name, first example, count.
+fn scenario_errors<'a>(plan: &'a Plan, results: &'a Results) -> Vec<(&'a str, &'a str, u64)> {
+    let mut errors = Vec::new();
+    for (id, step) in (0_u16..).zip(&plan.steps) {
+        let cells = (0_u16..)
+            .zip(&plan.spans)
+            .filter_map(|(span, _)| results.cell(crate::plan::SpanId(span), crate::plan::StepId(id)));
+        let (mut count, mut first) = (0, None);
+        for cell in cells {
+            count += cell.scenario_errors;
+            if let Some(own) = &cell.first_scenario_error
+                && first.is_none_or(|first| own < first)
+            {
+                first = Some(own);
+            }
+        }
+        if let Some(first) = first {
+            errors.push((step.name.as_str(), first.message.as_str(), count));
+        }
+    }
+    errors
+}
