@@ -7,6 +7,7 @@
 
 mod check;
 mod diagnostic;
+mod expression;
 mod files;
 mod load;
 mod merge;
@@ -16,6 +17,7 @@ mod place;
 mod reader;
 mod scenario;
 mod secrets;
+mod selector;
 mod step;
 mod target;
 mod template;
@@ -28,15 +30,17 @@ use std::path::Path;
 
 pub use check::{Check, Condition, JsonMatcher, JsonType, StatusMatch, TextMatcher};
 pub use diagnostic::{Diagnostic, render};
+pub use expression::{Aggregation, Bound, Expression, Operator, Quantity};
 pub use files::{Disk, Files, Found};
 pub use load::{Executor, Load, Stage};
 pub use place::{Location, Place, Placed, Source, SourceId, Sources};
 pub use scenario::{Pause, Scenario};
 pub use secrets::{MASK, Secrets};
+pub use selector::{Selection, SelectorKey};
 pub use step::{Body, Capture, CaptureFrom, Json, Step};
 pub use target::{Connections, Ready, Reuse, Target};
 pub use template::{Piece, Reference, Template};
-pub use threshold::{Aggregation, Bound, Expression, Operator, Quantity, Selection, SelectorKey, Threshold};
+pub use threshold::Threshold;
 
 /// What one run is: target, loads, scenarios, thresholds.
 #[derive(Clone, Debug)]
