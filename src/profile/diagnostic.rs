@@ -5,6 +5,7 @@ use std::ops::Range;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::place::{Place, Sources};
+use super::secrets::Secrets;
 
 /// One thing that is wrong with a profile.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +40,14 @@ impl Diagnostic {
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
+    }
+
+    /// Takes the secrets out of what it says.
+    pub(super) fn mask(&mut self, secrets: &Secrets) {
+        let parts = [&mut self.message, &mut self.label].into_iter().chain(&mut self.help);
+        for text in parts.chain(self.related.iter_mut().map(|(_, label)| label)) {
+            *text = secrets.mask(text).into_owned();
+        }
     }
 
     /// Adds a second place.

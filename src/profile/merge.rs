@@ -20,7 +20,18 @@ pub(super) fn extend(mut base: Table, over: Table) -> Table {
             }
         }
     }
-    tables(base, over)
+    // Nobody who adds a secret means to give away those that were kept so far.
+    let kept = match base.get("secrets").map(|node| &node.value) {
+        Some(Value::Array(names)) => names.clone(),
+        _ => Vec::new(),
+    };
+    let mut merged = tables(base, over);
+    if let Some(Node { value: Value::Array(names), .. }) = merged.get_mut("secrets") {
+        let new: Vec<Node> =
+            kept.into_iter().filter(|name| !names.iter().any(|other| other.value == name.value)).collect();
+        names.extend(new);
+    }
+    merged
 }
 
 /// One table over another.
@@ -116,6 +127,7 @@ mod tests {
     fn a_choice_is_replaced_whole() {
         assert_eq!(merged("scenario = \"a\"\npause = \"1s\"\n", "[[step]]\n"), "pause=1s step=[1]");
         assert_eq!(merged("[load]\nvus = 1\n", "[[loads]]\n"), "loads=[1]");
+        assert_eq!(merged("secrets = [\"A\", \"B\"]\n", "secrets = [\"C\"]\n"), "secrets=[3]");
         assert_eq!(merged("pause = { min = 1, max = 2 }\n", "pause = { mean = 3 }\n"), "pause={mean=3}");
     }
 }

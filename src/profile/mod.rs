@@ -6,19 +6,25 @@
 //! What lies beyond a profile, such as laying out schedules or giving ids, is the plan's.
 
 mod check;
+mod compose;
 mod diagnostic;
 mod expression;
 mod files;
+mod headers;
+mod json;
+mod links;
 mod load;
 mod merge;
 mod nearest;
 mod overrides;
 mod place;
 mod reader;
+mod root;
 mod scenario;
 mod secrets;
 mod selector;
 mod step;
+mod tags;
 mod target;
 mod template;
 mod threshold;
@@ -28,16 +34,20 @@ mod variables;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use compose::Composed;
+use root::Read;
+
 pub use check::{Check, Condition, JsonMatcher, JsonType, StatusMatch, TextMatcher};
 pub use diagnostic::{Diagnostic, render};
 pub use expression::{Aggregation, Bound, Expression, Operator, Quantity};
-pub use files::{Disk, Files, Found};
+pub use files::{BUILT_IN_PROFILES, Disk, Files, Found};
+pub use json::Json;
 pub use load::{Executor, Load, Stage};
 pub use place::{Location, Place, Placed, Source, SourceId, Sources};
 pub use scenario::{Pause, Scenario};
 pub use secrets::{MASK, Secrets};
 pub use selector::{Selection, SelectorKey};
-pub use step::{Body, Capture, CaptureFrom, Json, Step};
+pub use step::{Body, Capture, CaptureFrom, Step};
 pub use target::{Connections, Ready, Reuse, Target};
 pub use template::{Piece, Reference, Template};
 pub use threshold::Threshold;
@@ -140,6 +150,56 @@ fn suggestion(nearest: Option<&str>) -> String {
 
 /// Finds, reads, puts together and checks a profile.
 pub fn load(request: &Request<'_>, files: &dyn Files) -> Result<Profile, Error> {
-    let _ = files;
-    Err(Error::Unknown { name: request.name.to_owned(), nearest: None, looked: Vec::new() })
+    let (found, origin) =
+        files::find(request.name, request.folder, files).map_err(|looked| Error::Unknown {
+            name: request.name.to_owned(),
+            nearest: nearest::nearest(request.name, BUILT_IN_PROFILES).map(str::to_owned),
+            looked,
+        })?;
+    let text = origin.read(files).map_err(|source| Error::Unreadable { path: origin.shown(), source })?;
+    let Composed { root, scenario, sources, mut findings, torn } =
+        compose::compose(origin, text, request, files);
+    let names = compose::texts(&root, "secrets");
+    let secrets = Secrets::new(names.iter().filter_map(|&name| request.variables.get(name).cloned()));
+    let read = if torn { None } else { root::read(&root, scenario, &mut findings) };
+    let mut diagnostics = findings.list;
+    if diagnostics.is_empty()
+        && let Some(Read {
+            description,
+            target: Some(target),
+            loads,
+            scenarios,
+            default_thresholds,
+            thresholds,
+        }) = read
+    {
+        let name = request.name.to_owned();
+        return Ok(Profile {
+            name,
+            found,
+            sources,
+            description,
+            secrets,
+            target,
+            loads,
+            scenarios,
+            default_thresholds,
+            thresholds,
+        });
+    }
+    diagnostics.sort_by_key(|diagnostic| diagnostic.place);
+    for diagnostic in &mut diagnostics {
+        diagnostic.mask(&secrets);
+    }
+    Err(Error::Rejected(Box::new(Rejected { diagnostics, sources, secrets })))
 }
+
+impl Rejected {
+    /// All diagnostics, each with file, line and the text under it.
+    pub fn render(&self, color: bool) -> String {
+        render(&self.diagnostics, &self.sources, color)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@
 
 use super::diagnostic::Diagnostic;
 use super::nearest::suggestion;
-use super::place::{Place, Placed};
+use super::place::Placed;
 use super::reader::Findings;
 use crate::words::{Metric, Phase};
 
@@ -38,4 +38,254 @@ pub enum SelectorKey {
     Cause,
     /// A tag of the profile's own.
     Tag(String),
+}
+
+/// The names that selectors may use: those of the profile at hand.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    pub(super) steps: Vec<String>,
+    pub(super) loads: Vec<String>,
+    pub(super) stages: Vec<String>,
+    pub(super) tags: Vec<String>,
+}
+
+/// The keys of selectors that tags cannot take.
+pub(super) const RESERVED: [&str; 6] = ["step", "load", "stage", "phase", "status", "cause"];
+
+/// Metrics of observers, which this version does not have yet.
+const OF_OBSERVERS: [&str; 6] = ["hpa_", "pod_", "pods_", "mysql_", "log_matches", "prom"];
+
+/// Reads a key of `[thresholds]` or `[warnings]`.
+pub(super) fn read(
+    key: &Placed<String>,
+    names: &Names,
+    findings: &mut Findings,
+) -> Option<(Metric, Vec<Selection>)> {
+    let place = key.place;
+    let (name, inside) = match key.value.split_once('{') {
+        Some((name, rest)) => (name.trim(), Some(rest)),
+        None => (key.value.trim(), None),
+    };
+    let Some(metric) = Metric::from_name(name) else {
+        let observed = OF_OBSERVERS.iter().any(|prefix| name.starts_with(prefix));
+        let mut diagnostic = if observed {
+            Diagnostic::new(place, format!("`{name}` is not supported by this version yet"))
+                .help("it comes with the observers")
+        } else {
+            Diagnostic::new(place, format!("unknown metric `{name}`"))
+        };
+        if !observed {
+            let metrics: Vec<&str> = Metric::ALL.iter().map(|metric| metric.name()).collect();
+            diagnostic.help = suggestion(name, &metrics);
+        }
+        findings.add(diagnostic);
+        return None;
+    };
+    let Some(inside) = inside else {
+        return Some((metric, Vec::new()));
+    };
+    let pairs = match pairs(inside) {
+        Ok(pairs) => pairs,
+        Err(message) => {
+            let help = "write `metric{key:value,key2:value2}`, values with a comma or a brace in quotes";
+            findings.add(Diagnostic::new(place, message).help(help));
+            return None;
+        }
+    };
+    let mut selector: Vec<Selection> = Vec::new();
+    let mut sound = true;
+    for (key, value) in pairs {
+        match selection(&key, &value, metric, names) {
+            Ok(key) if selector.iter().any(|other| other.key == key) => {
+                findings.add(Diagnostic::new(place, "a key stands twice in this selector"));
+                sound = false;
+            }
+            Ok(key) => selector.push(Selection { key, value: Placed::new(value, place) }),
+            Err((message, help)) => {
+                let mut diagnostic = Diagnostic::new(place, message);
+                diagnostic.help = help;
+                // What a selector names may have been lost to a syntax error.
+                findings.missing(diagnostic);
+                sound = false;
+            }
+        }
+    }
+    sound.then_some((metric, selector))
+}
+
+fn selection(
+    key: &str,
+    value: &str,
+    metric: Metric,
+    names: &Names,
+) -> Result<SelectorKey, (String, Option<String>)> {
+    let among = |what: &str, valid: &[&str]| {
+        if valid.contains(&value) {
+            Ok(())
+        } else {
+            Err((format!("there is no {what} `{value}`"), suggestion(value, valid)))
+        }
+    };
+    let among_names =
+        |what: &str, valid: &[String]| among(what, &valid.iter().map(String::as_str).collect::<Vec<_>>());
+    let selected = match key {
+        "step" => among_names("step", &names.steps).map(|()| SelectorKey::Step),
+        "load" => among_names("load", &names.loads).map(|()| SelectorKey::Load),
+        "stage" => among_names("stage", &names.stages).map(|()| SelectorKey::Stage),
+        "phase" => {
+            let phases: Vec<&str> = Phase::ALL.iter().map(|phase| phase.name()).collect();
+            among("phase", &phases).map(|()| SelectorKey::Phase)
+        }
+        "status" => match value.parse::<u16>() {
+            Ok(100..=599) => Ok(SelectorKey::Status),
+            _ => Err((format!("`{value}` is no status: it lies between 100 and 599"), None)),
+        },
+        "cause" => among("cause", &["end", "interrupt", "abort"]).map(|()| SelectorKey::Cause),
+        tag if names.tags.iter().any(|known| known == tag) => Ok(SelectorKey::Tag(tag.to_owned())),
+        other => {
+            let valid: Vec<&str> =
+                RESERVED.iter().copied().chain(names.tags.iter().map(String::as_str)).collect();
+            Err((format!("nothing is selected by `{other}`"), suggestion(other, &valid)))
+        }
+    }?;
+    if fits(&selected, metric) {
+        Ok(selected)
+    } else {
+        Err((format!("`{metric}` is not kept by `{key}`"), None))
+    }
+}
+
+/// Whether the values of a metric have such a property at all.
+fn fits(key: &SelectorKey, metric: Metric) -> bool {
+    match metric {
+        Metric::GeneratorLag | Metric::GeneratorCpu => false,
+        Metric::Vus | Metric::VusMax => matches!(key, SelectorKey::Load | SelectorKey::Stage),
+        Metric::Iterations | Metric::IterationDuration | Metric::IterationLag | Metric::DroppedIterations => {
+            matches!(key, SelectorKey::Load | SelectorKey::Stage | SelectorKey::Phase)
+        }
+        Metric::HttpReqCut => *key != SelectorKey::Status,
+        Metric::HttpReqs
+        | Metric::HttpReqDuration
+        | Metric::HttpReqBlocked
+        | Metric::HttpReqConnecting
+        | Metric::HttpReqTlsHandshaking
+        | Metric::HttpReqSending
+        | Metric::HttpReqWaiting
+        | Metric::HttpReqReceiving
+        | Metric::HttpReqFailed
+        | Metric::HttpReqCorrected
+        | Metric::Checks
+        | Metric::Errors
+        | Metric::DataSent
+        | Metric::DataReceived => *key != SelectorKey::Cause,
+    }
+}
+
+/// Cuts what follows the `{` of a selector into its pairs.
+fn pairs(inside: &str) -> Result<Vec<(String, String)>, String> {
+    let mut pairs = Vec::new();
+    let mut rest = inside.trim_start();
+    loop {
+        let (key, after) = rest.split_once(':').ok_or("a `:` is missing in this selector")?;
+        let after = after.trim_start();
+        let quote = after.chars().next().filter(|c| matches!(c, '"' | '\''));
+        let (value, after) = if let Some(quote) = quote {
+            after[1..].split_once(quote).ok_or("a quote in this selector is never closed")?
+        } else {
+            let end = after.find([',', '}']).ok_or("the `{` of this selector is never closed")?;
+            (after[..end].trim(), &after[end..])
+        };
+        if key.trim().is_empty() || value.is_empty() {
+            return Err("a key or a value is missing in this selector".into());
+        }
+        pairs.push((key.trim().to_owned(), value.to_owned()));
+        let after = after.trim_start();
+        if let Some(next) = after.strip_prefix(',') {
+            rest = next.trim_start();
+        } else {
+            return match after.strip_prefix('}').map(str::trim) {
+                Some("") => Ok(pairs),
+                Some(_) => Err("something follows the `}` of this selector".into()),
+                None => Err("the `{` of this selector is never closed".into()),
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::place::{Place, Sources};
+    use super::*;
+
+    fn check(key: &str) -> String {
+        let names = Names {
+            steps: vec!["create employee".into(), "list".into()],
+            loads: vec!["browse".into()],
+            stages: vec!["peak".into()],
+            tags: vec!["team".into()],
+        };
+        let source = Sources::default().add(String::new(), String::new());
+        let key = Placed::new(key.to_owned(), Place { source, start: 0, end: 0 });
+        let mut findings = Findings::default();
+        match read(&key, &names, &mut findings) {
+            Some((metric, selector)) => selector
+                .iter()
+                .fold(metric.to_string(), |text, pair| format!("{text} {:?}={}", pair.key, pair.value.value)),
+            None => findings
+                .list
+                .iter()
+                .map(|wrong| format!("{} / {}", wrong.message, wrong.help.as_deref().unwrap_or("-")))
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn selectors_are_read() {
+        for (key, read) in [
+            ("http_req_duration", "http_req_duration"),
+            ("http_req_duration{step:create employee}", "http_req_duration Step=create employee"),
+            ("http_reqs{ step: \"list\" , status:500 }", "http_reqs Step=list Status=500"),
+            (
+                "checks{team:a, b}",
+                "a `:` is missing in this selector / write `metric{key:value,key2:value2}`, values with a comma or a brace in quotes",
+            ),
+            ("checks{team:'a, b'}", "checks Tag(\"team\")=a, b"),
+            ("http_req_cut{cause:interrupt}", "http_req_cut Cause=interrupt"),
+            ("vus{stage:peak}", "vus Stage=peak"),
+        ] {
+            assert_eq!(check(key), read, "{key}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_the_nearest_name() {
+        for (key, wrong) in [
+            ("http_req_duratoin", "unknown metric `http_req_duratoin` / did you mean `http_req_duration`?"),
+            (
+                "hpa_replicas",
+                "`hpa_replicas` is not supported by this version yet / it comes with the observers",
+            ),
+            (
+                "checks{step:create employe}",
+                "there is no step `create employe` / did you mean `create employee`?",
+            ),
+            ("checks{stages:peak}", "nothing is selected by `stages` / did you mean `stage`?"),
+            ("checks{phase:lod}", "there is no phase `lod` / did you mean `load`?"),
+            ("http_reqs{status:2xx}", "`2xx` is no status: it lies between 100 and 599 / -"),
+            ("vus{step:list}", "`vus` is not kept by `step` / -"),
+            ("checks{step:list,step:list}", "a key stands twice in this selector / -"),
+        ] {
+            assert_eq!(check(key), wrong, "{key}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "\\PC*", near in "checks[{](step|:|,|[}]|\"|'|list|é| ){0,12}") {
+            check(&text);
+            check(&near);
+        }
+    }
 }

@@ -6,10 +6,15 @@ use http::{HeaderName, Method};
 use regex::Regex;
 use serde_json_path::JsonPath;
 
-use super::check::Check;
+use super::check::{self, Check, Condition, JsonMatcher, TextMatcher};
+use super::diagnostic::Diagnostic;
+use super::json::{self, Json};
 use super::place::{Place, Placed};
-use super::scenario::Pause;
-use super::template::Template;
+use super::reader::{self, Fields, Findings};
+use super::scenario::{self, Pause};
+use super::template::{self, Piece, Template};
+use super::tree::Node;
+use super::{headers, tags};
 
 /// One request with its checks and captures.
 #[derive(Clone, Debug)]
@@ -35,7 +40,7 @@ pub struct Step {
     /// Captures without which the step is skipped.
     pub needs: Vec<Placed<String>>,
     /// The step that undoes what this one creates: an index into the scenario's `steps`.
-    pub undo: Option<usize>,
+    pub undo: Option<Placed<usize>>,
     /// Tags of its requests.
     pub tags: Vec<(Placed<String>, String)>,
     /// What is taken from the answer.
@@ -55,23 +60,6 @@ pub enum Body {
     Form(Vec<(String, Template)>),
     /// `body`: the text itself.
     Text(Template),
-}
-
-/// A JSON value whose texts are templates. TOML has no null, so there is none.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Json {
-    /// True or false.
-    Bool(bool),
-    /// A whole number.
-    Integer(i64),
-    /// Any other number; finite.
-    Float(f64),
-    /// A text.
-    String(Template),
-    /// Values in order.
-    Array(Vec<Json>),
-    /// Values by name, in the order written.
-    Object(Vec<(String, Json)>),
 }
 
 /// A value taken from an answer, for later steps.
@@ -94,4 +82,248 @@ pub enum CaptureFrom {
     Cookie(String),
     /// The first match in the body: its first group, or all of it where it has none.
     Regex(Regex),
+}
+
+impl Step {
+    /// Every template of the step, in the order of its fields.
+    pub fn templates(&self) -> Vec<&Template> {
+        let mut templates = vec![&self.path];
+        templates.extend(self.query.iter().map(|(_, value)| value));
+        templates.extend(self.headers.iter().map(|(_, value)| value));
+        match &self.body {
+            Some(Body::Json(json)) => templates.extend(json.templates()),
+            Some(Body::Form(form)) => templates.extend(form.iter().map(|(_, value)| value)),
+            Some(Body::Text(text)) => templates.push(text),
+            None => {}
+        }
+        for check in &self.checks {
+            match &check.condition {
+                Condition::Status(_) | Condition::Duration(_) => {}
+                Condition::Json { matchers, .. } => {
+                    templates.extend(matchers.iter().flat_map(|matcher| match matcher {
+                        JsonMatcher::Equals(json) => json.templates(),
+                        JsonMatcher::Contains(text) => vec![text],
+                        JsonMatcher::Exists(_)
+                        | JsonMatcher::Type(_)
+                        | JsonMatcher::Min(_)
+                        | JsonMatcher::Max(_) => Vec::new(),
+                    }));
+                }
+                Condition::Header { matchers, .. } | Condition::Body { matchers } => {
+                    templates.extend(matchers.iter().filter_map(|matcher| match matcher {
+                        TextMatcher::Equals(text) | TextMatcher::Contains(text) => Some(text),
+                        TextMatcher::Exists(_) => None,
+                    }));
+                }
+            }
+        }
+        templates
+    }
+}
+
+/// A step whose `undo` is still a name.
+#[derive(Debug)]
+pub(super) struct Unlinked {
+    pub(super) step: Step,
+    pub(super) undo: Option<Placed<String>>,
+}
+
+/// The keys that name the method, and hold the path.
+const METHODS: [(&str, Method); 7] = [
+    ("get", Method::GET),
+    ("post", Method::POST),
+    ("put", Method::PUT),
+    ("patch", Method::PATCH),
+    ("delete", Method::DELETE),
+    ("head", Method::HEAD),
+    ("options", Method::OPTIONS),
+];
+
+/// Keys of steps that are still to come.
+const LATER: [&str; 6] = ["multipart", "body_file", "when", "repeat", "weight", "cookies"];
+
+/// Reads one step; `list` is the key it stands under: `step`, `setup` or `teardown`.
+pub(super) fn read(node: &Node, list: &'static str, findings: &mut Findings) -> Option<Unlinked> {
+    let mut fields = Fields::of(node, list, "a step", findings)?;
+    let name = fields.require("name", findings).and_then(|node| placed_name(node, "name", findings));
+    let request = request(&mut fields, node, findings);
+    let query = fields.get("query").map(|node| pairs(node, "query", findings)).unwrap_or_default();
+    let headers = fields.get("headers").map(|node| headers::read(node, findings)).unwrap_or_default();
+    let body = body(&mut fields, findings);
+    let timeout = fields.get("timeout").and_then(|node| reader::some_time(node, "timeout", findings));
+    let redirects =
+        fields.get("redirects").and_then(|node| reader::integer(node, "redirects", 0..=100, findings));
+    let pause = fields.get("pause").and_then(|node| scenario::pause(node, findings));
+    let needs = fields.get("needs").map(|node| reader::names(node, "needs", findings)).unwrap_or_default();
+    let undo = fields.get("undo").and_then(|node| placed_name(node, "undo", findings));
+    let tags = fields.get("tags").map(|node| tags::read(node, findings)).unwrap_or_default();
+    let captures = fields.get("capture").map(|node| captures(node, findings)).unwrap_or_default();
+    let checks = fields.get("checks").map(|node| check::read(node, findings)).unwrap_or_default();
+    fields.finish(&LATER, findings);
+    let (method, path) = request?;
+    let step = Step {
+        name: name?,
+        method,
+        path,
+        query,
+        headers,
+        body,
+        timeout: timeout.unwrap_or(Duration::from_secs(60)),
+        redirects: redirects.unwrap_or(10),
+        pause,
+        needs: needs.into_iter().map(|(name, node)| Placed::new(name.to_owned(), node.place)).collect(),
+        undo: None,
+        tags,
+        captures,
+        checks,
+        place: node.place,
+    };
+    Some(Unlinked { step, undo })
+}
+
+fn placed_name(node: &Node, key: &str, findings: &mut Findings) -> Option<Placed<String>> {
+    Some(Placed::new(reader::name(node, key, findings)?.to_owned(), node.place))
+}
+
+/// The method and the path: one of `get`, `post` and so on.
+fn request(fields: &mut Fields<'_>, node: &Node, findings: &mut Findings) -> Option<(Method, Template)> {
+    let mut written = METHODS.iter().filter_map(|(key, method)| Some((*key, method, fields.get(key)?)));
+    let first = written.next();
+    let second = written.next();
+    drop(written);
+    // Asked for so that none of them counts as unknown.
+    METHODS.iter().for_each(|(key, _)| drop(fields.get(key)));
+    if let Some((key, _, node)) = second {
+        findings.add(Diagnostic::new(node.place, format!("a step makes one request: `{key}` is the second")));
+    }
+    let Some((key, method, path)) = first else {
+        findings.missing(
+            Diagnostic::new(node.place, "the step makes no request")
+                .help("add for example `get = \"/health\"`"),
+        );
+        return None;
+    };
+    let template = template::read(path, key, findings)?;
+    let begins = matches!(template.pieces.first(), Some(Piece::Text(text)) if text.starts_with('/'));
+    let wrong = template.pieces.iter().find_map(|piece| match piece {
+        Piece::Text(text) => text.chars().find(|c| !c.is_ascii_graphic() || *c == '#'),
+        Piece::Value(_) => None,
+    });
+    if !begins {
+        findings.add(
+            Diagnostic::new(path.place, format!("`{key}` is a path and begins with `/`"))
+                .help("the host stands in `[target]`"),
+        );
+        return None;
+    }
+    if let Some(wrong) = wrong {
+        findings.add(
+            Diagnostic::new(path.place, format!("a path cannot hold `{}`", wrong.escape_debug()))
+                .help("write it percent-encoded: a blank is `%20`"),
+        );
+        return None;
+    }
+    Some((method.clone(), template))
+}
+
+/// A table of texts, in the order written.
+fn pairs(node: &Node, key: &str, findings: &mut Findings) -> Vec<(String, Template)> {
+    let Some(table) = node.table() else {
+        findings.wrong_type(node, key, "a table of texts");
+        return Vec::new();
+    };
+    let entries = table.entries.iter();
+    entries
+        .filter_map(|(name, value)| {
+            Some((name.value.clone(), template::read_scalar(value, &name.value, findings)?))
+        })
+        .collect()
+}
+
+/// `json`, `form` or `body`.
+fn body(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<Body> {
+    let (json, form, body) = (fields.get("json"), fields.get("form"), fields.get("body"));
+    let written: Vec<&Node> = [json, form, body].into_iter().flatten().collect();
+    if let [first, second, ..] = written.as_slice() {
+        findings.add(
+            Diagnostic::new(second.place, "a step sends one body: `json`, `form` or `body`")
+                .related(first.place, "the first"),
+        );
+    }
+    if let Some(node) = json {
+        json::read(node, findings).map(Body::Json)
+    } else if let Some(node) = form {
+        Some(Body::Form(pairs(node, "form", findings)))
+    } else {
+        template::read(body?, "body", findings).map(Body::Text)
+    }
+}
+
+fn captures(node: &Node, findings: &mut Findings) -> Vec<Capture> {
+    let Some(table) = node.table() else {
+        findings.wrong_type(node, "capture", "a table of captures");
+        return Vec::new();
+    };
+    let mut captures = Vec::new();
+    for (name, node) in &table.entries {
+        let from = capture(node, &name.value, findings);
+        let reserved = template::is_built_in(&name.value);
+        if reserved || !template::is_capture_name(&name.value) {
+            let message = if reserved {
+                format!("`{}` is a value that palier itself has", name.value)
+            } else {
+                format!("`{}`: the name of a capture has letters, digits, `_` and `-` only", name.value)
+            };
+            findings.add(Diagnostic::new(name.place, message));
+        } else if let Some(from) = from {
+            captures.push(Capture { name: name.clone(), from });
+        }
+    }
+    captures
+}
+
+fn capture(node: &Node, name: &str, findings: &mut Findings) -> Option<CaptureFrom> {
+    let mut fields = Fields::of(node, name, "a capture", findings)?;
+    let keys = ["json", "header", "cookie", "regex"];
+    let written: Vec<(&str, &Node)> =
+        keys.into_iter().filter_map(|key| Some((key, fields.get(key)?))).collect();
+    fields.finish(&[], findings);
+    match written.as_slice() {
+        [("json", node)] => json::path(node, "json", findings).map(CaptureFrom::Json),
+        [("header", node)] => {
+            let name = reader::text(node, "header", findings)?;
+            headers::name(name, node.place, findings).map(CaptureFrom::Header)
+        }
+        [("cookie", node)] => {
+            reader::name(node, "cookie", findings).map(|name| CaptureFrom::Cookie(name.into()))
+        }
+        [(_, node)] => regex(node, findings).map(CaptureFrom::Regex),
+        [] => {
+            findings.missing(
+                Diagnostic::new(node.place, "the capture looks nowhere")
+                    .help("add `json`, `header`, `cookie` or `regex`"),
+            );
+            None
+        }
+        [_, (second, node), ..] => {
+            let message = format!("a capture looks at one place: `{second}` is the second");
+            findings.add(Diagnostic::new(node.place, message));
+            None
+        }
+    }
+}
+
+fn regex(node: &Node, findings: &mut Findings) -> Option<Regex> {
+    let text = reader::name(node, "regex", findings)?;
+    match Regex::new(text) {
+        Ok(regex) => Some(regex),
+        Err(error) => {
+            // The text of the error draws the expression over several lines and ends in the reason.
+            let reason = error.to_string();
+            let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            findings
+                .add(Diagnostic::new(node.place, format!("`{text}` is no regular expression")).label(reason));
+            None
+        }
+    }
 }

@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use http::{HeaderName, Uri};
 
+use super::diagnostic::Diagnostic;
+use super::headers;
 use super::place::Placed;
-use super::template::Template;
+use super::reader::{self, Fields, Findings};
+use super::template::{Reference, Template};
+use super::tree::Node;
 
 /// What is put under load, and how its connections live.
 #[derive(Clone, Debug)]
@@ -34,7 +38,7 @@ pub struct Ready {
 }
 
 /// How long connections are kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Connections {
     /// For how long a connection serves.
     pub reuse: Reuse,
@@ -54,4 +58,100 @@ pub enum Reuse {
     Iteration,
     /// For one request.
     Request,
+}
+
+/// Reads `[target]`.
+pub(super) fn read(node: &Node, findings: &mut Findings) -> Option<Target> {
+    let mut fields = Fields::of(node, "target", "`[target]`", findings)?;
+    let url = fields.require("url", findings);
+    let url = url.and_then(|node| Some(Placed::new(url_of(node, "url", findings)?, node.place)));
+    let ready = fields.get("ready").and_then(|node| ready(node, findings));
+    let allow = fields.get("allow").map(|node| allow(node, findings)).unwrap_or_default();
+    let headers = fields.get("headers").map(|node| headers::read(node, findings)).unwrap_or_default();
+    for (_, template) in &headers {
+        for reference in template.references() {
+            if let Reference::Capture(name) = &reference.value {
+                findings.add(
+                    Diagnostic::new(reference.place, format!("`{name}` is not known to every request")).help(
+                        "headers of `[target]` take built-in values; put captures into a step's own headers",
+                    ),
+                );
+            }
+        }
+    }
+    let connections =
+        fields.get("connections").and_then(|node| connections(node, findings)).unwrap_or_default();
+    fields.finish(&["service", "tls", "resolve"], findings);
+    Some(Target { url: url?, ready, allow, headers, connections })
+}
+
+/// Reads an `http` or `https` URL without query, fragment and user.
+fn url_of(node: &Node, key: &str, findings: &mut Findings) -> Option<Uri> {
+    let text = reader::text(node, key, findings)?;
+    let wrong = |message: &str| Diagnostic::new(node.place, format!("`{key}`: `{text}` {message}"));
+    let example = "write it like `http://localhost:5000`";
+    if !text.is_ascii() {
+        findings.add(wrong("has letters that URLs do not have").help("write the host in punycode: `xn--…`"));
+        return None;
+    }
+    let Ok(uri) = text.parse::<Uri>() else {
+        findings.add(wrong("is no URL").help(example));
+        return None;
+    };
+    let Some(authority) = uri.authority().filter(|_| matches!(uri.scheme_str(), Some("http" | "https")))
+    else {
+        findings.add(wrong("does not begin with `http://` or `https://`").help(example));
+        return None;
+    };
+    if authority.as_str().contains('@') {
+        findings.add(wrong("holds a user").help("send `Authorization` in `headers` instead"));
+    } else if uri.host().is_none_or(str::is_empty) {
+        findings.add(wrong("has no host").help(example));
+    } else if authority.as_str().ends_with(':')
+        || (authority.port().is_some() && authority.port_u16().is_none())
+    {
+        findings.add(wrong("has a port that is none"));
+    } else if uri.query().is_some() || text.contains('#') {
+        findings.add(wrong("holds more than scheme, host, port and path").help("put queries into the steps"));
+    } else {
+        return Some(uri);
+    }
+    None
+}
+
+fn ready(node: &Node, findings: &mut Findings) -> Option<Ready> {
+    let mut fields = Fields::of(node, "ready", "`ready`", findings)?;
+    let get = fields.require("get", findings).and_then(|node| {
+        let path = reader::text(node, "get", findings)?;
+        if !path.starts_with('/') || path.contains([' ', '#']) {
+            findings.add(Diagnostic::new(node.place, "`get` is a path and begins with `/`"));
+            return None;
+        }
+        Some(Placed::new(path.to_owned(), node.place))
+    });
+    let status = fields.get("status").map(|node| reader::integer(node, "status", 100..=599_u16, findings));
+    let within = fields.get("within").map(|node| reader::some_time(node, "within", findings));
+    fields.finish(&[], findings);
+    Some(Ready {
+        get: get?,
+        status: status.unwrap_or(Some(200))?,
+        within: within.unwrap_or(Some(Duration::from_secs(30)))?,
+    })
+}
+
+fn allow(node: &Node, findings: &mut Findings) -> Vec<Placed<Uri>> {
+    let items = reader::array(node, "allow", findings).unwrap_or_default();
+    items.iter().filter_map(|item| Some(Placed::new(url_of(item, "allow", findings)?, item.place))).collect()
+}
+
+fn connections(node: &Node, findings: &mut Findings) -> Option<Connections> {
+    let mut fields = Fields::of(node, "connections", "`[target.connections]`", findings)?;
+    let choices = [("vu", Reuse::Vu), ("iteration", Reuse::Iteration), ("request", Reuse::Request)];
+    let reuse = fields.get("reuse").and_then(|node| reader::choice(node, "reuse", &choices, findings));
+    let max_requests = fields
+        .get("max_requests")
+        .and_then(|node| reader::integer(node, "max_requests", 1..=u64::MAX, findings));
+    let max_age = fields.get("max_age").and_then(|node| reader::some_time(node, "max_age", findings));
+    fields.finish(&[], findings);
+    Some(Connections { reuse: reuse.unwrap_or_default(), max_requests, max_age })
 }

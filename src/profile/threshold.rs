@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use super::expression::{Bound, Expression};
+use super::diagnostic::Diagnostic;
+use super::expression::{self, Bound, Expression};
 use super::place::Place;
-use super::selector::Selection;
+use super::reader::{self, Fields, Findings};
+use super::selector::{self, Names, Selection};
+use super::tree::{Node, Text, Value};
 use crate::words::{Level, Metric, Section, Unit};
 
 /// One assertion on one metric.
@@ -51,6 +54,141 @@ impl Threshold {
         match self.expression.bound {
             Bound::Absolute(quantity) => quantity.in_unit(self.unit()),
             Bound::Baseline(_) => None,
+        }
+    }
+}
+
+/// Reads `[thresholds]` or `[warnings]`; the second value is `defaults`.
+pub(super) fn read(
+    node: &Node,
+    level: Level,
+    names: &Names,
+    findings: &mut Findings,
+) -> (Vec<Threshold>, Option<bool>) {
+    let mut thresholds = Vec::new();
+    let mut defaults = None;
+    let Some(table) = node.table() else {
+        let key = if level == Level::Fail { "thresholds" } else { "warnings" };
+        findings.wrong_type(node, key, "a table of metrics");
+        return (thresholds, defaults);
+    };
+    for (key, node) in &table.entries {
+        if key.value == "defaults" && level == Level::Fail {
+            defaults = reader::truth(node, "defaults", findings);
+            continue;
+        }
+        let Some((metric, selector)) = selector::read(key, names, findings) else {
+            continue;
+        };
+        let items = match &node.value {
+            Value::Array(items) => items.as_slice(),
+            _ => std::slice::from_ref(node),
+        };
+        let before = thresholds.len();
+        for item in items {
+            let Some(mut threshold) = one(item, level, metric, findings) else {
+                continue;
+            };
+            threshold.selector.clone_from(&selector);
+            threshold.key_place = key.place;
+            let twin = thresholds[before..].iter().find(|other: &&Threshold| {
+                (&other.text, &other.name, other.window)
+                    == (&threshold.text, &threshold.name, threshold.window)
+            });
+            if let Some(twin) = twin {
+                findings.add(
+                    Diagnostic::new(threshold.place, format!("`{}` stands here twice", threshold.text))
+                        .related(twin.place, "here for the first time"),
+                );
+            }
+            thresholds.push(threshold);
+        }
+    }
+    (thresholds, defaults)
+}
+
+/// Reads one expression, or one table with an `expr`.
+fn one(node: &Node, level: Level, metric: Metric, findings: &mut Findings) -> Option<Threshold> {
+    if let Value::String(Text { text, .. }) = &node.value {
+        return plain(node, text, level, metric, findings);
+    }
+    if node.table().is_none() {
+        findings.wrong_type(
+            node,
+            metric.name(),
+            "an expression such as `\"p(95)<500ms\"`, or a table with `expr`",
+        );
+        return None;
+    }
+    let mut fields = Fields::of(node, metric.name(), "a threshold", findings)?;
+    let expr = fields.require("expr", findings);
+    let window = fields.get("window").map(|node| reader::some_time(node, "window", findings));
+    let abort = fields.get("abort");
+    let delay = fields.get("delay");
+    let min_samples = fields.get("min_samples");
+    let min_samples = min_samples.map(|node| reader::integer(node, "min_samples", 1..=u64::MAX, findings));
+    let allow_empty = fields.get("allow_empty").map(|node| reader::truth(node, "allow_empty", findings));
+    let sections: Vec<_> = Section::ALL.iter().map(|&section| (section.name(), section)).collect();
+    let section = fields.get("section").map(|node| reader::choice(node, "section", &sections, findings));
+    let name = fields.get("name").map(|node| reader::name(node, "name", findings));
+    fields.finish(&[], findings);
+
+    let aborts = abort.and_then(|node| reader::truth(node, "abort", findings)).unwrap_or(false);
+    if let (Some(node), true, Level::Warn) = (abort, aborts, level) {
+        findings.add(
+            Diagnostic::new(node.place, "a warning does not end a run")
+                .help("put it under `[thresholds]`, or take `abort` out"),
+        );
+    }
+    if let (Some(node), false) = (delay, aborts) {
+        findings.add(Diagnostic::new(node.place, "`delay` goes with `abort = true`"));
+    }
+    let delay = delay.and_then(|node| reader::duration(node, "delay", findings)).unwrap_or_default();
+
+    let expr = expr?;
+    let text = reader::text(expr, "expr", findings)?;
+    let threshold = plain(expr, text, level, metric, findings)?;
+    Some(Threshold {
+        window: window.flatten(),
+        abort: aborts,
+        delay,
+        min_samples: min_samples.flatten(),
+        allow_empty: allow_empty.flatten().unwrap_or(false),
+        section: section.flatten(),
+        name: name.flatten().map(str::to_owned),
+        ..threshold
+    })
+}
+
+fn plain(
+    node: &Node,
+    text: &str,
+    level: Level,
+    metric: Metric,
+    findings: &mut Findings,
+) -> Option<Threshold> {
+    match expression::parse(text, metric) {
+        Ok(expression) => Some(Threshold {
+            level,
+            metric,
+            selector: Vec::new(),
+            expression,
+            text: text.trim().to_owned(),
+            window: None,
+            abort: false,
+            delay: Duration::ZERO,
+            min_samples: None,
+            allow_empty: false,
+            section: None,
+            name: None,
+            place: node.place,
+            key_place: node.place,
+        }),
+        Err(wrong) => {
+            let mut diagnostic = Diagnostic::new(node.part(wrong.range), wrong.message);
+            diagnostic.help = wrong.help;
+            findings.add(diagnostic);
+            None
         }
     }
 }

@@ -1,0 +1,217 @@
+//! The profile's own keys, read out of the tree that was put together.
+
+use super::diagnostic::Diagnostic;
+use super::load::{self, Executor, Load, Stage};
+use super::nearest::suggestion;
+use super::reader::{self, Fields, Findings};
+use super::scenario::{self, Scenario};
+use super::selector::Names;
+use super::target::{self, Target};
+use super::threshold::{self, Threshold};
+use super::tree::{Node, Value};
+use super::variables;
+use crate::words::Level;
+
+/// What a tree says.
+#[derive(Debug)]
+pub(super) struct Read {
+    pub(super) description: Option<String>,
+    pub(super) target: Option<Target>,
+    pub(super) loads: Vec<Load>,
+    pub(super) scenarios: Vec<Scenario>,
+    pub(super) default_thresholds: bool,
+    pub(super) thresholds: Vec<Threshold>,
+}
+
+/// Observers that the design has and this version does not.
+const OBSERVERS: [&str; 4] = ["kubernetes", "mysql", "logs", "prometheus"];
+
+/// Keys of profiles that are still to come.
+const LATER: [&str; 3] = ["data", "group", "cleanup"];
+
+/// Reads the tree; `scenario` is the path of the profile's scenario as written.
+pub(super) fn read(root: &Node, scenario: Option<String>, findings: &mut Findings) -> Option<Read> {
+    let mut fields = Fields::of(root, "profile", "the profile", findings)?;
+    let description = fields.get("description").and_then(|node| reader::text(node, "description", findings));
+    if let Some(node) = fields.get("secrets") {
+        secrets(node, findings);
+    }
+    if let Some(node) = fields.get("observe") {
+        observe(node, findings);
+    }
+    let target = fields.require("target", findings).and_then(|node| target::read(node, findings));
+
+    let (load, several) = (fields.get("load"), fields.get("loads"));
+    let own = load.is_some()
+        || several.is_none()
+        || loads_of(several)
+            .iter()
+            .any(|load| load.table().is_none_or(|load| load.get("scenario").is_none()));
+    let mut scenarios = Vec::new();
+    let mut whole = true;
+    if own {
+        let read = scenario::read(scenario.unwrap_or_else(|| "this profile".into()), &mut fields, findings);
+        whole &= read.is_some();
+        scenarios.extend(read);
+    } else {
+        for key in scenario::KEYS {
+            if let Some(node) = fields.get(key) {
+                let message = format!("no load runs the profile's own scenario, so `{key}` has no effect");
+                findings.add(Diagnostic::new(node.place, message));
+            }
+        }
+    }
+    let loads = loads(load, several, root, &mut scenarios, &mut whole, findings);
+    let (thresholds, warnings) = (fields.get("thresholds"), fields.get("warnings"));
+    fields.get("scenario");
+    fields.get("extends");
+    fields.finish(&LATER, findings);
+
+    let names = names(&loads, &scenarios);
+    // With a load or a step missing, every selector that names it would be complained about.
+    let holed = findings.holed;
+    findings.holed |= !whole;
+    let mut list = Vec::new();
+    let mut defaults = None;
+    if let Some(node) = thresholds {
+        (list, defaults) = threshold::read(node, Level::Fail, &names, findings);
+    }
+    if let Some(node) = warnings {
+        list.extend(threshold::read(node, Level::Warn, &names, findings).0);
+    }
+    findings.holed = holed;
+    Some(Read {
+        description: description.map(str::to_owned),
+        target,
+        loads,
+        scenarios,
+        default_thresholds: defaults.unwrap_or(true),
+        thresholds: list,
+    })
+}
+
+fn loads_of(several: Option<&Node>) -> &[Node] {
+    match several.map(|node| &node.value) {
+        Some(Value::Array(items)) => items,
+        _ => &[],
+    }
+}
+
+/// Reads `[load]` or `[[loads]]`, and the scenarios that the latter name.
+fn loads(
+    load: Option<&Node>,
+    several: Option<&Node>,
+    root: &Node,
+    scenarios: &mut Vec<Scenario>,
+    whole: &mut bool,
+    findings: &mut Findings,
+) -> Vec<Load> {
+    let mut loads: Vec<Load> = Vec::new();
+    match (load, several) {
+        (None, None) => {
+            *whole = false;
+            findings.missing(
+                Diagnostic::new(root.place, "the profile has no `[load]`")
+                    .help("say who comes and when: `executor = \"ramping-vus\"` with `stages`"),
+            );
+        }
+        (Some(_), Some(several)) => {
+            *whole = false;
+            let message = "`[load]` and `[[loads]]` exclude each other";
+            findings.add(Diagnostic::new(several.place, message));
+        }
+        (Some(node), None) => loads.extend(load::read(node, false, findings)),
+        (None, Some(node)) => {
+            let items = reader::array(node, "loads", findings).unwrap_or_default();
+            if items.is_empty() {
+                findings.add(Diagnostic::new(node.place, "`loads` is empty"));
+            }
+            for item in items {
+                let Some(mut load) = load::read(item, true, findings) else { continue };
+                if let Some(twin) = loads.iter().find(|other| other.name.value == load.name.value) {
+                    findings.add(
+                        Diagnostic::new(
+                            load.name.place,
+                            format!("there are two loads `{}`", load.name.value),
+                        )
+                        .related(twin.name.place, "the first"),
+                    );
+                }
+                if let Some(node) = item.table().and_then(|table| table.get("scenario")) {
+                    load.scenario = scenarios.len();
+                    scenarios.extend(scenario_of(node, &load.name, findings));
+                }
+                loads.push(load);
+            }
+            *whole &= loads.len() == items.len();
+        }
+    }
+    *whole &= !loads.is_empty();
+    loads
+}
+
+fn scenario_of(node: &Node, load: &str, findings: &mut Findings) -> Option<Scenario> {
+    let mut fields = Fields::of(node, "scenario", "the scenario", findings)?;
+    let scenario = scenario::read(format!("scenario of {load}"), &mut fields, findings);
+    fields.finish(&[], findings);
+    scenario
+}
+
+fn names(loads: &[Load], scenarios: &[Scenario]) -> Names {
+    let mut names = Names::default();
+    for load in loads {
+        names.loads.push(load.name.value.clone());
+        names.tags.extend(load.tags.iter().map(|(key, _)| key.value.clone()));
+        match &load.executor {
+            Executor::RampingVus { stages, .. } => names.stages.extend(stage_names(stages)),
+            Executor::RampingArrivalRate { stages, .. } => names.stages.extend(stage_names(stages)),
+            Executor::ConstantVus { .. }
+            | Executor::PerVuIterations { .. }
+            | Executor::SharedIterations { .. }
+            | Executor::ConstantArrivalRate { .. } => {}
+        }
+    }
+    for scenario in scenarios {
+        for step in scenario.setup.iter().chain(&scenario.steps).chain(&scenario.teardown) {
+            names.steps.push(step.name.value.clone());
+            names.tags.extend(step.tags.iter().map(|(key, _)| key.value.clone()));
+        }
+    }
+    names
+}
+
+fn stage_names<T>(stages: &[Stage<T>]) -> impl Iterator<Item = String> {
+    stages.iter().filter_map(|stage| stage.name.as_ref().map(|name| name.value.clone()))
+}
+
+fn secrets(node: &Node, findings: &mut Findings) {
+    for (name, node) in reader::names(node, "secrets", findings) {
+        if !variables::is_name(name) {
+            findings.add(
+                Diagnostic::new(node.place, format!("`{name}` is no name of a variable"))
+                    .help("`secrets` lists names of environment variables: `secrets = [\"TOKEN\"]`"),
+            );
+        }
+    }
+}
+
+fn observe(node: &Node, findings: &mut Findings) {
+    if node.table().is_some() {
+        findings.add(
+            Diagnostic::new(node.place, "observers are not supported by this version yet")
+                .help("take it out: palier never ignores what a profile asks for"),
+        );
+        return;
+    }
+    for (name, node) in reader::names(node, "observe", findings) {
+        let diagnostic = if OBSERVERS.contains(&name) {
+            Diagnostic::new(node.place, format!("the observer `{name}` is not supported by this version yet"))
+                .help("take it out: palier never ignores what a profile asks for")
+        } else {
+            let mut unknown = Diagnostic::new(node.place, format!("there is no observer `{name}`"));
+            unknown.help = suggestion(name, &OBSERVERS);
+            unknown
+        };
+        findings.add(diagnostic);
+    }
+}
