@@ -11,7 +11,7 @@ use super::json::{self, Json};
 use super::place::{Place, Placed};
 use super::reader::{self, Fields, Findings};
 use super::template::{self, Template};
-use super::tree::{Node, Value};
+use super::tree::Node;
 
 /// An assertion on an answer. One that does not hold is counted and stops nothing.
 #[derive(Clone, Debug)]
@@ -149,28 +149,32 @@ fn one(node: &Node, findings: &mut Findings) -> Option<Check> {
         [("json", subject)] => {
             let path = json::path(subject, "json", findings);
             let matchers = json_matchers(&mut fields, findings);
-            some(matchers, subject, "equals = …` or `exists = true", findings)
+            some(matchers, subject, &fields, "equals = …` or `exists = true", findings)
                 .and_then(|matchers| Some(Condition::Json { path: path?, matchers }))
         }
         [("header", subject)] => {
             let header = reader::text(subject, "header", findings)
                 .and_then(|text| headers::name(text, subject.place, findings));
             let matchers = text_matchers(&mut fields, true, findings);
-            some(matchers, subject, "contains = …` or `exists = true", findings)
+            some(matchers, subject, &fields, "contains = …` or `exists = true", findings)
                 .and_then(|matchers| Some(Condition::Header { name: header?, matchers }))
         }
         [("body", subject)] => {
             let mut inner = Fields::of(subject, "body", "`body`", findings)?;
             let matchers = text_matchers(&mut inner, false, findings);
+            let matchers = some(matchers, subject, &inner, "contains = …", findings);
             inner.finish(&["matches", "size"], findings);
-            some(matchers, subject, "contains = …", findings).map(|matchers| Condition::Body { matchers })
+            matchers.map(|matchers| Condition::Body { matchers })
         }
         [(_, subject)] => reader::some_time(subject, "duration", findings).map(Condition::Duration),
         [] => {
-            findings.missing(
-                Diagnostic::new(node.place, "a check needs something to look at")
-                    .help("add `status`, `json`, `header`, `body` or `duration`"),
-            );
+            // Whoever asks for something unknown asks for something: that is complained about below.
+            if !fields.has_others() {
+                findings.missing(
+                    Diagnostic::new(node.place, "a check needs something to look at")
+                        .help("add `status`, `json`, `header`, `body` or `duration`"),
+                );
+            }
             None
         }
         [_, (second, node), ..] => {
@@ -189,10 +193,14 @@ fn one(node: &Node, findings: &mut Findings) -> Option<Check> {
 fn some<T>(
     matchers: Option<Vec<T>>,
     subject: &Node,
+    fields: &Fields<'_>,
     example: &str,
     findings: &mut Findings,
 ) -> Option<Vec<T>> {
     let matchers = matchers?;
+    if matchers.is_empty() && fields.has_others() {
+        return None;
+    }
     if matchers.is_empty() {
         findings.missing(
             Diagnostic::new(subject.place, "nothing is asked of it")
@@ -205,10 +213,7 @@ fn some<T>(
 
 /// `201`, `[200, 201]`, `"2xx"`.
 fn statuses(node: &Node, findings: &mut Findings) -> Option<Vec<StatusMatch>> {
-    let items = match &node.value {
-        Value::Array(items) => items.as_slice(),
-        _ => std::slice::from_ref(node),
-    };
+    let items = node.one_or_many();
     if items.is_empty() {
         findings.add(Diagnostic::new(node.place, "`status` is empty"));
         return None;
@@ -218,19 +223,17 @@ fn statuses(node: &Node, findings: &mut Findings) -> Option<Vec<StatusMatch>> {
 }
 
 fn status(node: &Node, findings: &mut Findings) -> Option<StatusMatch> {
-    if let Value::String(text) = &node.value
-        && !text.filled | text.text.ends_with("xx")
+    if let Some(text) = node.text()
+        && node.filled::<u16>().is_none()
     {
-        return match text.text.as_bytes() {
-            [digit @ b'1'..=b'5', b'x', b'x'] => Some(StatusMatch::Class(digit - b'0')),
-            _ => {
-                findings.add(
-                    Diagnostic::new(node.place, format!("`{}` is no class of statuses", text.text))
-                        .help("write `201`, `[200, 201]` or `\"2xx\"`"),
-                );
-                None
-            }
-        };
+        if let [digit @ b'1'..=b'5', b'x', b'x'] = text.content.as_bytes() {
+            return Some(StatusMatch::Class(digit - b'0'));
+        }
+        findings.add(
+            Diagnostic::new(node.place, format!("`{}` is no class of statuses", text.content))
+                .help("write `201`, `[200, 201]` or `\"2xx\"`"),
+        );
+        return None;
     }
     reader::integer(node, "status", 100..=599_u16, findings).map(StatusMatch::Code)
 }

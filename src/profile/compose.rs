@@ -1,5 +1,7 @@
 //! Putting a profile's tree together: what it extends, what the command line sets, its scenarios, its variables.
 
+use std::collections::BTreeMap;
+
 use super::diagnostic::Diagnostic;
 use super::files::{self, Files, Origin};
 use super::merge;
@@ -7,7 +9,7 @@ use super::overrides::Assignment;
 use super::place::{Place, Placed, SourceId, Sources};
 use super::reader::{Fields, Findings};
 use super::scenario;
-use super::tree::{self, Node, Shape, Table, Text, Value};
+use super::tree::{self, Node, Shape, Table, Value};
 use super::variables;
 use super::{Override, Request};
 
@@ -15,8 +17,8 @@ use super::{Override, Request};
 #[derive(Debug)]
 pub(super) struct Composed {
     pub(super) root: Node,
-    /// The scenario file that the profile names, as written.
-    pub(super) scenario: Option<String>,
+    /// The scenario files that were read, as written: the profile's own, and where each of the others is named.
+    pub(super) scenarios: ScenarioNames,
     pub(super) sources: Sources,
     pub(super) findings: Findings,
     /// Whether a file could not be made out as a whole, so that the tree says too little to be read.
@@ -41,13 +43,20 @@ pub(super) fn compose(origin: Origin, text: String, request: &Request<'_>, files
     for assignment in first {
         assignment.apply(&mut root, &mut composer.findings);
     }
-    let scenario = composer.scenarios(&mut root);
+    let scenarios = composer.scenarios(&mut root);
     for assignment in rest {
         assignment.apply(&mut root, &mut composer.findings);
     }
     variables::fill(&mut root, request.variables, &mut composer.findings);
     let Composer { sources, findings, torn, .. } = composer;
-    Composed { root, scenario, sources, findings, torn }
+    Composed { root, scenarios, sources, findings, torn }
+}
+
+/// What the scenarios are called.
+#[derive(Debug, Default)]
+pub(super) struct ScenarioNames {
+    pub(super) own: Option<String>,
+    pub(super) of_loads: BTreeMap<Place, String>,
 }
 
 struct Composer<'a> {
@@ -74,18 +83,15 @@ impl Composer<'_> {
         self.findings.list.extend(diagnostics);
         self.findings.holed |= shape > Shape::Whole;
         self.torn |= shape == Shape::Torn;
-        match root.value {
-            Value::Table(table) => table,
-            _ => Table::default(),
-        }
+        if let Value::Table(table) = root.value { table } else { Table::default() }
     }
 
     /// The text of a node that names a file, with its variables filled in.
     fn file_name(&mut self, node: &Node, key: &str) -> Option<Placed<String>> {
         let mut node = node.clone();
         variables::fill(&mut node, self.request.variables, &mut self.findings);
-        if let Value::String(Text { text, .. }) = &node.value {
-            return Some(Placed::new(text.clone(), node.place));
+        if let Some(text) = node.text() {
+            return Some(Placed::new(text.content.clone(), node.place));
         }
         self.findings.wrong_type(&node, key, "the path of a file");
         None
@@ -149,7 +155,7 @@ impl Composer<'_> {
                     let source = self.add(Origin::CommandLine, "--set".into(), text.clone());
                     match Assignment::read(text, source) {
                         Ok(assignment) => assignments.push(assignment),
-                        Err(diagnostic) => self.findings.add(diagnostic),
+                        Err(diagnostic) => self.findings.add(*diagnostic),
                     }
                 }
                 Override::Flag { flag, path, value } => {
@@ -162,24 +168,30 @@ impl Composer<'_> {
     }
 
     /// Reads the scenario files that the profile and its loads name, and puts their values where they are named.
-    fn scenarios(&mut self, root: &mut Node) -> Option<String> {
+    fn scenarios(&mut self, root: &mut Node) -> ScenarioNames {
+        let mut names = ScenarioNames::default();
         let Value::Table(table) = &mut root.value else {
-            return None;
+            return names;
         };
         if let Some(Node { value: Value::Array(loads), .. }) = table.get_mut("loads") {
             for load in loads {
                 if let Value::Table(load) = &mut load.value
                     && let Some(node) = load.get("scenario").cloned()
                 {
-                    let value =
-                        self.scenario(&node).map_or(Value::Broken, |(_, scenario)| Value::Table(scenario));
+                    let read = self.scenario(&node).map(|(name, scenario)| {
+                        names.of_loads.insert(node.place, name);
+                        scenario
+                    });
+                    let value = read.map_or(Value::Broken, Value::Table);
                     if let Some(inside) = load.get_mut("scenario") {
                         inside.value = value;
                     }
                 }
             }
         }
-        let node = table.remove("scenario")?;
+        let Some(node) = table.remove("scenario") else {
+            return names;
+        };
         if let Some(steps) = table.get("step") {
             self.findings.add(
                 Diagnostic::new(node.place, "the profile names a scenario and has steps of its own")
@@ -187,14 +199,17 @@ impl Composer<'_> {
                     .help("a `[[step]]` belongs into the scenario, or the profile goes without `scenario`"),
             );
         }
-        let (name, scenario) = self.scenario(&node)?;
+        let Some((name, scenario)) = self.scenario(&node) else {
+            return names;
+        };
+        names.own = Some(name);
         for (key, value) in scenario.entries {
             // What the profile itself says goes before its scenario.
             if table.get(&key.value).is_none() {
                 table.set(key, value);
             }
         }
-        Some(name)
+        names
     }
 
     /// The keys of the scenario that a value names.
@@ -221,14 +236,6 @@ impl Composer<'_> {
 
 /// The texts of an array, whatever else is wrong with it.
 pub(super) fn texts<'t>(root: &'t Node, key: &str) -> Vec<&'t str> {
-    match root.table().and_then(|table| table.get(key)).map(|node| &node.value) {
-        Some(Value::Array(items)) => items
-            .iter()
-            .filter_map(|item| match &item.value {
-                Value::String(text) => Some(text.text.as_str()),
-                _ => None,
-            })
-            .collect(),
-        _ => Vec::new(),
-    }
+    let items = root.table().and_then(|table| table.get(key)).and_then(Node::items).unwrap_or_default();
+    items.iter().filter_map(|item| Some(item.text()?.content.as_str())).collect()
 }

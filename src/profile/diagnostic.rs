@@ -61,9 +61,9 @@ impl Diagnostic {
 /// All diagnostics in the order given, each with file, line and the text under it.
 pub fn render(diagnostics: &[Diagnostic], sources: &Sources, color: bool) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-    let rendered: Vec<String> =
+    let shown: Vec<String> =
         diagnostics.iter().map(|diagnostic| renderer.render(&[group(diagnostic, sources)])).collect();
-    rendered.join("\n\n") + if rendered.is_empty() { "" } else { "\n" }
+    shown.join("\n\n") + if shown.is_empty() { "" } else { "\n" }
 }
 
 fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Group<'a> {
@@ -91,7 +91,7 @@ fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Group<'a> {
     group
 }
 
-fn snippet<'a>(place: Place, sources: &'a Sources) -> Snippet<'a, Annotation<'a>> {
+fn snippet(place: Place, sources: &Sources) -> Snippet<'_, Annotation<'_>> {
     let source = sources.get(place.source);
     Snippet::source(source.text.as_str()).path(source.name.as_str())
 }
@@ -101,7 +101,8 @@ fn visible(place: Place, sources: &Sources) -> Range<usize> {
     let text = &sources.get(place.source).text;
     let start = place.start.min(text.len());
     let end = place.end.clamp(start, text.len());
-    let line = text.get(start..end).and_then(|covered| covered.find('\n')).map_or(end, |at| start + at);
+    let line =
+        text.get(start..end).and_then(|covered| covered.find(['\r', '\n'])).map_or(end, |at| start + at);
     start..line
 }
 

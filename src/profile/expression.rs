@@ -404,7 +404,7 @@ mod tests {
             (
                 Metric::HttpReqDuration,
                 "avg<5 min",
-                "4..9 `5 min` needs a unit: `5s` for seconds, `5ms` for milliseconds",
+                "4..9 `5 min` has the unknown unit `min`: durations have d, h, m, s, ms, us or ns",
             ),
             (Metric::HttpReqDuration, "avg<baseline+5", "4..14 `baseline+5` is no bound"),
             (Metric::HttpReqDuration, "avg<baseline-100%", "4..17 `baseline-100%` is no bound"),

@@ -76,7 +76,10 @@ pub(super) fn path(node: &Node, key: &str, findings: &mut Findings) -> Option<Js
             let at = (0..=at).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
             let mut diagnostic =
                 Diagnostic::new(node.part(at..text.len()), format!("`{text}` is no JSONPath"));
-            diagnostic.label = error.message().to_owned();
+            // Of most errors the crate knows no more than that.
+            if error.message() != "parser error" {
+                error.message().clone_into(&mut diagnostic.label);
+            }
             if !text.starts_with('$') {
                 diagnostic.help = Some("a JSONPath begins with `$`: `$.employees[0].id`".into());
             }

@@ -7,7 +7,7 @@ use super::nearest::{nearest, suggestion};
 use super::place::{Place, Placed};
 use super::reader::Findings;
 use super::step::{Step, Unlinked};
-use super::template::{BUILT_IN, Reference};
+use super::template::{BUILT_IN, Reference, Template};
 
 /// The captures known at some point, each with the place of its name.
 type Known = BTreeMap<String, Place>;
@@ -68,7 +68,7 @@ fn captured(step: &Step) -> impl Iterator<Item = (String, Place)> {
 /// Goes through a list of steps: what each names must have been captured before it.
 fn names_known(steps: &[Unlinked], known: &mut Known, all: &Known, findings: &mut Findings) {
     for Unlinked { step, .. } in steps {
-        for reference in step.templates().into_iter().flat_map(|template| template.references()) {
+        for reference in step.templates().into_iter().flat_map(Template::references) {
             if let Reference::Capture(name) = &reference.value {
                 name_known(name, reference.place, known, all, true, findings);
             }

@@ -6,7 +6,7 @@ use super::diagnostic::Diagnostic;
 use super::place::{Place, Placed};
 use super::reader::{self, Fields, Findings};
 use super::tags;
-use super::tree::{Node, Value};
+use super::tree::Node;
 use crate::units::Rate;
 
 /// k6's default for `graceful_stop` and `graceful_ramp_down`.
@@ -148,6 +148,8 @@ pub(super) fn read(node: &Node, several: bool, findings: &mut Findings) -> Optio
         return None;
     };
     let executor = executor(kind, &mut fields, findings);
+    let name_of_kind = KINDS[kind as usize].0;
+    fields.not_here(&OF_SOME_EXECUTOR, &format!("`{name_of_kind}` has no"), findings);
     fields.finish(&[], findings);
     Some(Load {
         name: name?,
@@ -177,6 +179,22 @@ const KINDS: [(&str, Kind); 6] = [
     ("shared-iterations", Kind::SharedIterations),
     ("constant-arrival-rate", Kind::ConstantArrivalRate),
     ("ramping-arrival-rate", Kind::RampingArrivalRate),
+];
+
+/// Keys that some executors have and others do not.
+const OF_SOME_EXECUTOR: [&str; 12] = [
+    "start_vus",
+    "stages",
+    "graceful_ramp_down",
+    "vus",
+    "duration",
+    "iterations",
+    "max_duration",
+    "rate",
+    "time_unit",
+    "start_rate",
+    "pre_allocated_vus",
+    "max_vus",
 ];
 
 /// Names of loads stand in selectors and on command lines, as k6's names of scenarios do.
@@ -327,13 +345,13 @@ fn pool(fields: &mut Fields<'_>, findings: &mut Findings) -> (Option<u32>, Optio
 
 /// A rate with its time, or a number per `time_unit`.
 fn rate(node: &Node, key: &str, time_unit: Duration, findings: &mut Findings) -> Option<Rate> {
-    if let Value::String(text) = &node.value
-        && !(text.filled && text.text.trim().parse::<f64>().is_ok())
+    if let Some(text) = node.text()
+        && node.filled::<f64>().is_none()
     {
-        return match text.text.parse() {
+        return match text.content.parse() {
             Ok(rate) => Some(rate),
             Err(reason) => {
-                findings.add(Diagnostic::new(node.place, format!("`{key}`: `{}` {reason}", text.text)));
+                findings.add(Diagnostic::new(node.place, format!("`{key}`: `{}` {reason}", text.content)));
                 None
             }
         };

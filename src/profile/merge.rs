@@ -21,10 +21,7 @@ pub(super) fn extend(mut base: Table, over: Table) -> Table {
         }
     }
     // Nobody who adds a secret means to give away those that were kept so far.
-    let kept = match base.get("secrets").map(|node| &node.value) {
-        Some(Value::Array(names)) => names.clone(),
-        _ => Vec::new(),
-    };
+    let kept = base.get("secrets").and_then(Node::items).unwrap_or_default().to_vec();
     let mut merged = tables(base, over);
     if let Some(Node { value: Value::Array(names), .. }) = merged.get_mut("secrets") {
         let new: Vec<Node> =
@@ -61,10 +58,7 @@ fn nodes(base: Node, over: Node) -> Node {
 
 /// Takes out of a load what only its present executor knows, where that is replaced by another one.
 pub(super) fn strip_for_executor(load: &mut Table, executor: &Node) {
-    let name = |node: &Node| match &node.value {
-        Value::String(text) => Some(text.text.clone()),
-        _ => None,
-    };
+    let name = |node: &Node| node.text().map(|text| text.content.clone());
     if load.get("executor").is_some_and(|present| name(present) != name(executor)) {
         load.entries
             .retain(|(key, _)| key.value == "executor" || OF_EVERY_EXECUTOR.contains(&key.value.as_str()));
@@ -82,10 +76,7 @@ mod tests {
         let mut sources = Sources::default();
         let mut table = |text: &str| {
             let source = sources.add(String::new(), text.into());
-            match tree::parse(text, source).0.value {
-                Value::Table(table) => table,
-                other => panic!("{other:?}"),
-            }
+            tree::parse(text, source).0.table().unwrap().clone()
         };
         let (base, over) = (table(base), table(over));
         show(&extend(base, over))
@@ -95,9 +86,9 @@ mod tests {
         let value = |node: &Node| match &node.value {
             Value::Table(table) => format!("{{{}}}", show(table)),
             Value::Array(items) => format!("[{}]", items.len()),
-            Value::String(text) => text.text.clone(),
+            Value::String(text) => text.content.clone(),
             Value::Integer(integer) => integer.to_string(),
-            other => format!("{other:?}"),
+            Value::Float(_) | Value::Bool(_) | Value::Datetime(_) | Value::Broken => node.kind().into(),
         };
         let entries: Vec<_> =
             table.entries.iter().map(|(key, node)| format!("{}={}", key.value, value(node))).collect();

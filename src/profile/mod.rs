@@ -1,6 +1,6 @@
 //! The profile: TOML as written, with the place of every value, and every diagnostic at once.
 //!
-//! [`load`] is a function of its arguments: files are read through [`Files`], variables come as a map. It never
+//! [`load()`] is a function of its arguments: files are read through [`Files`], variables come as a map. It never
 //! stops at the first thing that is wrong: what can be read is read, so one look shows all that is to be mended.
 //! A [`Profile`] that comes out of it is whole: every name in it exists, every text in it is cut and compiled.
 //! What lies beyond a profile, such as laying out schedules or giving ids, is the plan's.
@@ -157,11 +157,11 @@ pub fn load(request: &Request<'_>, files: &dyn Files) -> Result<Profile, Error> 
             looked,
         })?;
     let text = origin.read(files).map_err(|source| Error::Unreadable { path: origin.shown(), source })?;
-    let Composed { root, scenario, sources, mut findings, torn } =
+    let Composed { root, scenarios, sources, mut findings, torn } =
         compose::compose(origin, text, request, files);
     let names = compose::texts(&root, "secrets");
     let secrets = Secrets::new(names.iter().filter_map(|&name| request.variables.get(name).cloned()));
-    let read = if torn { None } else { root::read(&root, scenario, &mut findings) };
+    let read = if torn { None } else { root::read(&root, &scenarios, &mut findings) };
     let mut diagnostics = findings.list;
     if diagnostics.is_empty()
         && let Some(Read {
@@ -197,7 +197,9 @@ pub fn load(request: &Request<'_>, files: &dyn Files) -> Result<Profile, Error> 
 impl Rejected {
     /// All diagnostics, each with file, line and the text under it.
     pub fn render(&self, color: bool) -> String {
-        render(&self.diagnostics, &self.sources, color)
+        let shown = render(&self.diagnostics, &self.sources, color);
+        // A shell may have put the value of a secret into a `--set`, which is shown as a source.
+        self.secrets.mask(&shown).into_owned()
     }
 }
 

@@ -24,7 +24,7 @@ enum Segment {
 
 impl Assignment {
     /// Reads `path=value`; the value is TOML, else a text.
-    pub(super) fn read(text: &str, source: SourceId) -> Result<Self, Diagnostic> {
+    pub(super) fn read(text: &str, source: SourceId) -> Result<Self, Box<Diagnostic>> {
         let whole = Place { source, start: 0, end: text.len() };
         let equals = outside_quotes(text, '=').ok_or_else(|| {
             Diagnostic::new(whole, "there is no `=`")
@@ -58,25 +58,23 @@ impl Assignment {
 
     /// Puts the value into the tree.
     pub(super) fn apply(&self, root: &mut Node, findings: &mut Findings) {
-        if let Err(diagnostic) = put(root, &self.path, &self.node, "") {
-            findings.add(diagnostic);
-        }
+        put(root, &self.path, &self.node, "", findings);
     }
 }
 
 fn plain(text: &str, place: Place) -> Node {
-    let text = Text { text: text.to_owned(), verbatim: Some(place.start), filled: false };
+    let text = Text { content: text.to_owned(), verbatim: Some(place.start), filled: false };
     Node { value: Value::String(text), place }
 }
 
-fn put(node: &mut Node, path: &[(Segment, Place)], value: &Node, so_far: &str) -> Result<(), Diagnostic> {
+fn put(node: &mut Node, path: &[(Segment, Place)], value: &Node, so_far: &str, findings: &mut Findings) {
     let Some(((segment, place), rest)) = path.split_first() else {
         *node = value.clone();
-        return Ok(());
+        return;
     };
     let here = if so_far.is_empty() { "the profile" } else { so_far };
     match (segment, &mut node.value) {
-        (_, Value::Broken) => Ok(()),
+        (_, Value::Broken) => {}
         (Segment::Key(key), Value::Table(table)) => {
             let name = if so_far.is_empty() { key.clone() } else { format!("{so_far}.{key}") };
             if table.get(key).is_none() {
@@ -84,7 +82,8 @@ fn put(node: &mut Node, path: &[(Segment, Place)], value: &Node, so_far: &str) -
                     let known: Vec<&str> = table.entries.iter().map(|(key, _)| key.value.as_str()).collect();
                     let mut diagnostic = Diagnostic::new(*place, format!("there is no array `{name}`"));
                     diagnostic.help = suggestion(key, &known);
-                    return Err(diagnostic);
+                    findings.add(diagnostic);
+                    return;
                 }
                 let empty = Node { value: Value::Table(Table::default()), place: *place };
                 table.set(Placed::new(key.clone(), *place), empty);
@@ -97,24 +96,25 @@ fn put(node: &mut Node, path: &[(Segment, Place)], value: &Node, so_far: &str) -
                 if rest.is_empty() {
                     known.place = *place;
                 }
-                put(node, rest, value, &name)?;
+                put(node, rest, value, &name, findings);
             }
-            Ok(())
         }
         (Segment::Index(index), Value::Array(items)) => {
             let count = items.len();
             match items.get_mut(*index) {
-                Some(item) => put(item, rest, value, &format!("{so_far}[{index}]")),
-                None if count == 0 => Err(Diagnostic::new(*place, format!("`{here}` is empty"))),
-                None => Err(Diagnostic::new(*place, format!("`{here}` ends at index {}", count - 1))
-                    .help("indices start at 0")),
+                Some(item) => put(item, rest, value, &format!("{so_far}[{index}]"), findings),
+                None if count == 0 => findings.add(Diagnostic::new(*place, format!("`{here}` is empty"))),
+                None => findings.add(
+                    Diagnostic::new(*place, format!("`{here}` ends at index {}", count - 1))
+                        .help("indices start at 0"),
+                ),
             }
         }
         (Segment::Key(_), _) => {
-            Err(Diagnostic::new(*place, format!("`{here}` is {}, it has no keys", node.kind())))
+            findings.add(Diagnostic::new(*place, format!("`{here}` is {}, it has no keys", node.kind())));
         }
         (Segment::Index(_), _) => {
-            Err(Diagnostic::new(*place, format!("`{here}` is {}, it has no indices", node.kind())))
+            findings.add(Diagnostic::new(*place, format!("`{here}` is {}, it has no indices", node.kind())));
         }
     }
 }

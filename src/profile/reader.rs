@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::diagnostic::Diagnostic;
 use super::nearest::{nearest, suggestion};
 use super::place::Place;
-use super::tree::{Node, Table, Text, Value};
+use super::tree::{Node, Table, Value};
 use crate::units::parse_duration;
 
 /// What was found to be wrong so far.
@@ -90,12 +90,27 @@ impl<'t> Fields<'t> {
                 );
                 continue;
             }
-            let free: Vec<&str> =
-                self.asked.iter().copied().filter(|asked| self.table.get(asked).is_none()).collect();
             let mut diagnostic = Diagnostic::new(key.place, format!("unknown key `{name}` in {}", self.what));
-            diagnostic.help = suggestion(name, &free);
+            diagnostic.help = suggestion(name, &self.asked);
             findings.add(diagnostic);
         }
+    }
+
+    /// Complains about keys that belong elsewhere: `why` goes before the key.
+    pub(super) fn not_here(&mut self, elsewhere: &[&'static str], why: &str, findings: &mut Findings) {
+        for key in elsewhere {
+            if let Some((name, _)) = self.table.entries.iter().find(|(name, _)| name.value == *key)
+                && !self.asked.contains(key)
+            {
+                findings.add(Diagnostic::new(name.place, format!("{why} `{key}`")));
+                self.asked.push(key);
+            }
+        }
+    }
+
+    /// Whether there are keys that nobody asked for so far.
+    pub(super) fn has_others(&self) -> bool {
+        self.table.entries.iter().any(|(name, _)| !self.asked.contains(&name.value.as_str()))
     }
 
     fn unknown_near(&self, key: &str) -> bool {
@@ -107,11 +122,10 @@ impl<'t> Fields<'t> {
 
 /// A text.
 pub(super) fn text<'t>(node: &'t Node, key: &str, findings: &mut Findings) -> Option<&'t str> {
-    if let Value::String(Text { text, .. }) = &node.value {
-        return Some(text);
+    if node.text().is_none() {
+        findings.wrong_type(node, key, "a text in quotes");
     }
-    findings.wrong_type(node, key, "a text in quotes");
-    None
+    node.text().map(|text| text.content.as_str())
 }
 
 /// A text with at least one character.
@@ -126,7 +140,7 @@ pub(super) fn name<'t>(node: &'t Node, key: &str, findings: &mut Findings) -> Op
 
 /// A duration.
 pub(super) fn duration(node: &Node, key: &str, findings: &mut Findings) -> Option<Duration> {
-    let Value::String(text) = &node.value else {
+    let Some(text) = node.text() else {
         if let Value::Integer(number) = node.value {
             findings.add(
                 Diagnostic::new(node.place, format!("`{key}` needs a unit"))
@@ -137,10 +151,10 @@ pub(super) fn duration(node: &Node, key: &str, findings: &mut Findings) -> Optio
         }
         return None;
     };
-    match parse_duration(&text.text) {
+    match parse_duration(&text.content) {
         Ok(duration) => Some(duration),
         Err(reason) => {
-            findings.add(Diagnostic::new(node.place, format!("`{key}`: `{}` {reason}", text.text)));
+            findings.add(Diagnostic::new(node.place, format!("`{key}`: `{}` {reason}", text.content)));
             None
         }
     }
@@ -166,33 +180,29 @@ pub(super) fn integer<T>(
 where
     T: Copy + PartialOrd + TryFrom<i64> + std::fmt::Display,
 {
-    let number = match &node.value {
-        Value::Integer(number) => Some(*number),
-        Value::String(Text { text, filled: true, .. }) => text.trim().parse().ok(),
-        _ => None,
-    };
+    let number = if let Value::Integer(number) = node.value { Some(number) } else { node.filled() };
     let Some(number) = number else {
         findings.wrong_type(node, key, "a whole number");
         return None;
     };
     let within = T::try_from(number).ok().filter(|number| range.contains(number));
     if within.is_none() {
-        findings.add(Diagnostic::new(
-            node.place,
-            format!("`{key}` lies between {} and {}", range.start(), range.end()),
-        ));
+        let below = T::try_from(number).map_or(number < 0, |number| number < *range.start());
+        let limit =
+            if below { format!("at least {}", range.start()) } else { format!("at most {}", range.end()) };
+        findings.add(Diagnostic::new(node.place, format!("`{key}` has to be {limit}")));
     }
     within
 }
 
 /// A finite number, whole or decimal.
 pub(super) fn number(node: &Node, key: &str, findings: &mut Findings) -> Option<f64> {
-    let number = match &node.value {
-        #[expect(clippy::cast_precision_loss, reason = "such numbers are compared as f64")]
-        Value::Integer(number) => Some(*number as f64),
-        Value::Float(number) => Some(*number),
-        Value::String(Text { text, filled: true, .. }) => text.trim().parse().ok(),
-        _ => None,
+    #[expect(clippy::cast_precision_loss, reason = "such numbers are compared as f64")]
+    let number = match node.value {
+        Value::Integer(number) => Some(number as f64),
+        Value::Float(number) => Some(number),
+        Value::String(_) => node.filled(),
+        Value::Bool(_) | Value::Datetime(_) | Value::Array(_) | Value::Table(_) | Value::Broken => None,
     };
     let number = number.filter(|number| number.is_finite());
     if number.is_none() {
@@ -203,11 +213,7 @@ pub(super) fn number(node: &Node, key: &str, findings: &mut Findings) -> Option<
 
 /// `true` or `false`.
 pub(super) fn truth(node: &Node, key: &str, findings: &mut Findings) -> Option<bool> {
-    let truth = match &node.value {
-        Value::Bool(truth) => Some(*truth),
-        Value::String(Text { text, filled: true, .. }) => text.trim().parse().ok(),
-        _ => None,
-    };
+    let truth = if let Value::Bool(truth) = node.value { Some(truth) } else { node.filled() };
     if truth.is_none() {
         findings.wrong_type(node, key, "`true` or `false`");
     }
@@ -234,11 +240,10 @@ pub(super) fn choice<T: Copy>(
 
 /// The items of an array.
 pub(super) fn array<'t>(node: &'t Node, key: &str, findings: &mut Findings) -> Option<&'t [Node]> {
-    if let Value::Array(items) = &node.value {
-        return Some(items);
+    if node.items().is_none() {
+        findings.wrong_type(node, key, "an array");
     }
-    findings.wrong_type(node, key, "an array");
-    None
+    node.items()
 }
 
 /// The items of an array of texts.

@@ -1,5 +1,6 @@
 //! The profile's own keys, read out of the tree that was put together.
 
+use super::compose::ScenarioNames;
 use super::diagnostic::Diagnostic;
 use super::load::{self, Executor, Load, Stage};
 use super::nearest::suggestion;
@@ -8,7 +9,7 @@ use super::scenario::{self, Scenario};
 use super::selector::Names;
 use super::target::{self, Target};
 use super::threshold::{self, Threshold};
-use super::tree::{Node, Value};
+use super::tree::Node;
 use super::variables;
 use crate::words::Level;
 
@@ -29,8 +30,8 @@ const OBSERVERS: [&str; 4] = ["kubernetes", "mysql", "logs", "prometheus"];
 /// Keys of profiles that are still to come.
 const LATER: [&str; 3] = ["data", "group", "cleanup"];
 
-/// Reads the tree; `scenario` is the path of the profile's scenario as written.
-pub(super) fn read(root: &Node, scenario: Option<String>, findings: &mut Findings) -> Option<Read> {
+/// Reads the tree.
+pub(super) fn read(root: &Node, called: &ScenarioNames, findings: &mut Findings) -> Option<Read> {
     let mut fields = Fields::of(root, "profile", "the profile", findings)?;
     let description = fields.get("description").and_then(|node| reader::text(node, "description", findings));
     if let Some(node) = fields.get("secrets") {
@@ -50,7 +51,8 @@ pub(super) fn read(root: &Node, scenario: Option<String>, findings: &mut Finding
     let mut scenarios = Vec::new();
     let mut whole = true;
     if own {
-        let read = scenario::read(scenario.unwrap_or_else(|| "this profile".into()), &mut fields, findings);
+        let name = called.own.clone().unwrap_or_else(|| "this profile".into());
+        let read = scenario::read(name, &mut fields, findings);
         whole &= read.is_some();
         scenarios.extend(read);
     } else {
@@ -61,7 +63,7 @@ pub(super) fn read(root: &Node, scenario: Option<String>, findings: &mut Finding
             }
         }
     }
-    let loads = loads(load, several, root, &mut scenarios, &mut whole, findings);
+    let loads = loads(load, several, root, called, &mut scenarios, &mut whole, findings);
     let (thresholds, warnings) = (fields.get("thresholds"), fields.get("warnings"));
     fields.get("scenario");
     fields.get("extends");
@@ -91,10 +93,7 @@ pub(super) fn read(root: &Node, scenario: Option<String>, findings: &mut Finding
 }
 
 fn loads_of(several: Option<&Node>) -> &[Node] {
-    match several.map(|node| &node.value) {
-        Some(Value::Array(items)) => items,
-        _ => &[],
-    }
+    several.and_then(Node::items).unwrap_or_default()
 }
 
 /// Reads `[load]` or `[[loads]]`, and the scenarios that the latter name.
@@ -102,6 +101,7 @@ fn loads(
     load: Option<&Node>,
     several: Option<&Node>,
     root: &Node,
+    called: &ScenarioNames,
     scenarios: &mut Vec<Scenario>,
     whole: &mut bool,
     findings: &mut Findings,
@@ -139,7 +139,8 @@ fn loads(
                 }
                 if let Some(node) = item.table().and_then(|table| table.get("scenario")) {
                     load.scenario = scenarios.len();
-                    scenarios.extend(scenario_of(node, &load.name, findings));
+                    let name = called.of_loads.get(&node.place).unwrap_or(&load.name.value).clone();
+                    scenarios.extend(scenario_of(node, name, findings));
                 }
                 loads.push(load);
             }
@@ -150,9 +151,9 @@ fn loads(
     loads
 }
 
-fn scenario_of(node: &Node, load: &str, findings: &mut Findings) -> Option<Scenario> {
+fn scenario_of(node: &Node, name: String, findings: &mut Findings) -> Option<Scenario> {
     let mut fields = Fields::of(node, "scenario", "the scenario", findings)?;
-    let scenario = scenario::read(format!("scenario of {load}"), &mut fields, findings);
+    let scenario = scenario::read(name, &mut fields, findings);
     fields.finish(&[], findings);
     scenario
 }

@@ -66,12 +66,9 @@ pub(super) fn read(name: String, fields: &mut Fields<'_>, findings: &mut Finding
     };
     let mut list = |node: Option<&Node>, key: &'static str| -> Option<Vec<step::Unlinked>> {
         let Some(node) = node else { return Some(Vec::new()) };
-        let items = match &node.value {
-            Value::Array(items) => items.as_slice(),
-            _ => {
-                findings.wrong_type(node, key, &format!("an array of tables: write `[[{key}]]`"));
-                return None;
-            }
+        let Some(items) = node.items() else {
+            findings.wrong_type(node, key, &format!("an array of tables, `[[{key}]]`"));
+            return None;
         };
         let read: Vec<_> = items.iter().filter_map(|item| step::read(item, key, findings)).collect();
         (read.len() == items.len()).then_some(read)

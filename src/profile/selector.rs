@@ -229,16 +229,14 @@ mod tests {
         let source = Sources::default().add(String::new(), String::new());
         let key = Placed::new(key.to_owned(), Place { source, start: 0, end: 0 });
         let mut findings = Findings::default();
-        match read(&key, &names, &mut findings) {
-            Some((metric, selector)) => selector
-                .iter()
-                .fold(metric.to_string(), |text, pair| format!("{text} {:?}={}", pair.key, pair.value.value)),
-            None => findings
-                .list
-                .iter()
-                .map(|wrong| format!("{} / {}", wrong.message, wrong.help.as_deref().unwrap_or("-")))
-                .collect(),
+        if let Some((metric, selector)) = read(&key, &names, &mut findings) {
+            let pairs = selector.iter();
+            return pairs.fold(metric.to_string(), |text, pair| {
+                format!("{text} {:?}={}", pair.key, pair.value.value)
+            });
         }
+        let [wrong] = findings.list.as_slice() else { panic!("{:?}", findings.list) };
+        format!("{} / {}", wrong.message, wrong.help.as_deref().unwrap_or("-"))
     }
 
     #[test]

@@ -157,7 +157,7 @@ pub(super) fn read(node: &Node, list: &'static str, findings: &mut Findings) -> 
     let needs = fields.get("needs").map(|node| reader::names(node, "needs", findings)).unwrap_or_default();
     let undo = fields.get("undo").and_then(|node| placed_name(node, "undo", findings));
     let tags = fields.get("tags").map(|node| tags::read(node, findings)).unwrap_or_default();
-    let captures = fields.get("capture").map(|node| captures(node, findings)).unwrap_or_default();
+    let captures = fields.get("capture").map_or(Some(Vec::new()), |node| captures(node, findings));
     let checks = fields.get("checks").map(|node| check::read(node, findings)).unwrap_or_default();
     fields.finish(&LATER, findings);
     let (method, path) = request?;
@@ -174,7 +174,7 @@ pub(super) fn read(node: &Node, list: &'static str, findings: &mut Findings) -> 
         needs: needs.into_iter().map(|(name, node)| Placed::new(name.to_owned(), node.place)).collect(),
         undo: None,
         tags,
-        captures,
+        captures: captures?,
         checks,
         place: node.place,
     };
@@ -187,16 +187,12 @@ fn placed_name(node: &Node, key: &str, findings: &mut Findings) -> Option<Placed
 
 /// The method and the path: one of `get`, `post` and so on.
 fn request(fields: &mut Fields<'_>, node: &Node, findings: &mut Findings) -> Option<(Method, Template)> {
-    let mut written = METHODS.iter().filter_map(|(key, method)| Some((*key, method, fields.get(key)?)));
-    let first = written.next();
-    let second = written.next();
-    drop(written);
-    // Asked for so that none of them counts as unknown.
-    METHODS.iter().for_each(|(key, _)| drop(fields.get(key)));
-    if let Some((key, _, node)) = second {
+    let written: Vec<_> =
+        METHODS.iter().filter_map(|(key, method)| Some((*key, method, fields.get(key)?))).collect();
+    if let Some((key, _, node)) = written.get(1) {
         findings.add(Diagnostic::new(node.place, format!("a step makes one request: `{key}` is the second")));
     }
-    let Some((key, method, path)) = first else {
+    let Some(&(key, method, path)) = written.first() else {
         findings.missing(
             Diagnostic::new(node.place, "the step makes no request")
                 .help("add for example `get = \"/health\"`"),
@@ -259,10 +255,11 @@ fn body(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<Body> {
     }
 }
 
-fn captures(node: &Node, findings: &mut Findings) -> Vec<Capture> {
+/// All of them or none: with one missing, every step that names it would be complained about.
+fn captures(node: &Node, findings: &mut Findings) -> Option<Vec<Capture>> {
     let Some(table) = node.table() else {
         findings.wrong_type(node, "capture", "a table of captures");
-        return Vec::new();
+        return None;
     };
     let mut captures = Vec::new();
     for (name, node) in &table.entries {
@@ -279,7 +276,7 @@ fn captures(node: &Node, findings: &mut Findings) -> Vec<Capture> {
             captures.push(Capture { name: name.clone(), from });
         }
     }
-    captures
+    (captures.len() == table.entries.len()).then_some(captures)
 }
 
 fn capture(node: &Node, name: &str, findings: &mut Findings) -> Option<CaptureFrom> {

@@ -58,7 +58,7 @@ impl Case {
     fn profile(&self, name: &str) -> Profile {
         self.load(name).unwrap_or_else(|error| match error {
             Error::Rejected(rejected) => panic!("{}", rejected.render(false)),
-            other => panic!("{other}"),
+            Error::Unknown { .. } | Error::Unreadable { .. } => panic!("{error}"),
         })
     }
 
@@ -82,12 +82,10 @@ fn sound(added: &str) -> Case {
 const STEP: &str = "[[step]]\nname = \"home\"\nget = \"/\"\n";
 
 fn stages(profile: &Profile) -> Vec<(u64, u32)> {
-    match &profile.loads[0].executor {
-        Executor::RampingVus { stages, start_vus: 1, .. } => {
-            stages.iter().map(|stage| (stage.duration.as_secs(), stage.target)).collect()
-        }
-        other => panic!("{other:?}"),
-    }
+    let Executor::RampingVus { stages, start_vus: 1, .. } = &profile.loads[0].executor else {
+        panic!("{:?}", profile.loads[0].executor);
+    };
+    stages.iter().map(|stage| (stage.duration.as_secs(), stage.target)).collect()
 }
 
 #[test]
@@ -378,6 +376,11 @@ fn no_secret_is_in_an_error() {
         .variable("TOKEN", "s3cret")
         .errors();
     assert!(errors.contains("***") && !errors.contains("s3cret"), "{errors}");
+    let errors = sound(&format!("secrets = [\"TOKEN\"]\n{STEP}"))
+        .variable("TOKEN", "s3cret")
+        .set("step[0].timeout=s3cret")
+        .errors();
+    assert!(errors.contains("***") && !errors.contains("s3cret"), "{errors}");
 }
 
 #[test]
@@ -386,6 +389,13 @@ fn steps_that_lead_nowhere_are_said() {
         [[step]]\nname = \"b\"\npost = \"/\"\ncapture = { late = { json = \"$.x[\" }, run = { json = \"$.x\" }, e = {} }\n\
         [[step]]\nname = \"b\"\nget = \"/a b\"\njson = { a = 2020-01-01 }\nbody = \"x\"\n\
         [[teardown]]\nname = \"t\"\nget = \"x\"\nundo = \"a\"\n";
+    assert_snapshot!(sound(text).errors());
+}
+
+#[test]
+fn a_capture_that_is_wrong_is_said_once() {
+    let text = "[[step]]\nname = \"a\"\nget = \"/\"\ncapture = { id = { json = \"id\" } }\n\
+        [[step]]\nname = \"b\"\nget = \"/{{id}}\"\n";
     assert_snapshot!(sound(text).errors());
 }
 

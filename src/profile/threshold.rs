@@ -7,7 +7,7 @@ use super::expression::{self, Bound, Expression};
 use super::place::Place;
 use super::reader::{self, Fields, Findings};
 use super::selector::{self, Names, Selection};
-use super::tree::{Node, Text, Value};
+use super::tree::Node;
 use crate::words::{Level, Metric, Section, Unit};
 
 /// One assertion on one metric.
@@ -80,12 +80,8 @@ pub(super) fn read(
         let Some((metric, selector)) = selector::read(key, names, findings) else {
             continue;
         };
-        let items = match &node.value {
-            Value::Array(items) => items.as_slice(),
-            _ => std::slice::from_ref(node),
-        };
         let before = thresholds.len();
-        for item in items {
+        for item in node.one_or_many() {
             let Some(mut threshold) = one(item, level, metric, findings) else {
                 continue;
             };
@@ -109,8 +105,8 @@ pub(super) fn read(
 
 /// Reads one expression, or one table with an `expr`.
 fn one(node: &Node, level: Level, metric: Metric, findings: &mut Findings) -> Option<Threshold> {
-    if let Value::String(Text { text, .. }) = &node.value {
-        return plain(node, text, level, metric, findings);
+    if let Some(text) = node.text() {
+        return plain(node, &text.content, level, metric, findings);
     }
     if node.table().is_none() {
         findings.wrong_type(

@@ -1,6 +1,7 @@
 //! The values of a profile as written, each with its place: what files, `extends` and `--set` are merged in.
 
 use std::ops::Range;
+use std::str::FromStr;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -33,7 +34,7 @@ pub(super) enum Value {
 /// A string.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Text {
-    pub(super) text: String,
+    pub(super) content: String,
     /// Where its first byte stands, if the source holds the text as it is: without escapes, nothing filled in.
     pub(super) verbatim: Option<usize>,
     /// Whether a variable was filled in. Such a text may stand for a number or a truth value.
@@ -85,6 +86,24 @@ impl Node {
         if let Value::Table(table) = &self.value { Some(table) } else { None }
     }
 
+    pub(super) fn text(&self) -> Option<&Text> {
+        if let Value::String(text) = &self.value { Some(text) } else { None }
+    }
+
+    pub(super) fn items(&self) -> Option<&[Node]> {
+        if let Value::Array(items) = &self.value { Some(items) } else { None }
+    }
+
+    /// The items of an array, else the value as the only one.
+    pub(super) fn one_or_many(&self) -> &[Node] {
+        self.items().unwrap_or(std::slice::from_ref(self))
+    }
+
+    /// What a variable was filled into, read as a number or a truth value.
+    pub(super) fn filled<T: FromStr>(&self) -> Option<T> {
+        self.text().filter(|text| text.filled).and_then(|text| text.content.trim().parse().ok())
+    }
+
     /// What kind of value this is, for messages.
     pub(super) fn kind(&self) -> &'static str {
         match self.value {
@@ -101,12 +120,11 @@ impl Node {
 
     /// The place of a part of a text, as exactly as is known.
     pub(super) fn part(&self, range: Range<usize>) -> Place {
-        match &self.value {
-            Value::String(Text { verbatim: Some(start), .. }) => {
-                Place { source: self.place.source, start: start + range.start, end: start + range.end }
-            }
-            _ => self.place,
-        }
+        self.text().and_then(|text| text.verbatim).map_or(self.place, |start| Place {
+            start: start + range.start,
+            end: start + range.end,
+            ..self.place
+        })
     }
 }
 
@@ -163,7 +181,15 @@ fn opening(table: &DeTable<'_>, end: usize) -> Option<usize> {
                 let span = value.span();
                 if span.end == end && span.start < end { Some(span.start) } else { opening(inner, end) }
             }
-            _ => (value.span().end == end && value.span().start < end).then_some(value.span().start),
+            DeValue::String(_)
+            | DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_)
+            | DeValue::Array(_) => {
+                let span = value.span();
+                (span.end == end && span.start < end).then_some(span.start)
+            }
         })
         .min()
 }
@@ -218,7 +244,7 @@ impl Reading<'_> {
                 inner == Some(text) && written[quotes..skip].trim().is_empty()
             })
             .map(|skip| self.base + span.start + skip);
-        Text { text: text.to_owned(), verbatim, filled: false }
+        Text { content: text.to_owned(), verbatim, filled: false }
     }
 
     fn place(&self, span: Range<usize>) -> Place {
@@ -257,10 +283,7 @@ mod tests {
         let table = root.table().unwrap();
         let keys: Vec<_> = table.entries.iter().map(|(key, _)| key.value.as_str()).collect();
         assert_eq!(keys, ["b", "a", "t"]);
-        let verbatim = |node: &Node| match &node.value {
-            Value::String(text) => text.verbatim,
-            other => panic!("{other:?}"),
-        };
+        let verbatim = |node: &Node| node.text().unwrap().verbatim;
         assert_eq!(verbatim(table.get("b").unwrap()), Some(5));
         assert_eq!(verbatim(table.get("a").unwrap()), Some(16));
         let escaped = table.get("t").unwrap().table().unwrap().get("k").unwrap();

@@ -1,6 +1,7 @@
 //! `${NAME}` and `${NAME:-default}`, anywhere in a text; `$${` stands for `${` itself.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::diagnostic::Diagnostic;
 use super::reader::Findings;
@@ -13,11 +14,11 @@ pub(super) fn fill(node: &mut Node, variables: &BTreeMap<String, String>, findin
         Value::Table(table) => {
             table.entries.iter_mut().for_each(|(_, item)| fill(item, variables, findings));
         }
-        Value::String(text) if text.text.contains("${") => {
+        Value::String(text) if text.content.contains("${") => {
             let mut wrong = Vec::new();
-            let filled = filled(&text.text, variables, &mut wrong);
+            let filled = filled(&text.content, variables, &mut wrong);
             if wrong.is_empty() {
-                node.value = Value::String(Text { text: filled, verbatim: None, filled: true });
+                node.value = Value::String(Text { content: filled, verbatim: None, filled: true });
             } else {
                 for (range, message, help) in wrong {
                     findings.add(Diagnostic::new(node.part(range), message).help(help));
@@ -34,7 +35,7 @@ pub(super) fn fill(node: &mut Node, variables: &BTreeMap<String, String>, findin
     }
 }
 
-type Wrong = (std::ops::Range<usize>, String, &'static str);
+type Wrong = (Range<usize>, String, String);
 
 fn filled(text: &str, variables: &BTreeMap<String, String>, wrong: &mut Vec<Wrong>) -> String {
     let mut filled = String::new();
@@ -51,7 +52,7 @@ fn filled(text: &str, variables: &BTreeMap<String, String>, wrong: &mut Vec<Wron
             wrong.push((
                 start..text.len(),
                 "`${` is never closed".into(),
-                "write `${NAME}`, or `$${` for the characters themselves",
+                "write `${NAME}`, or `$${` for the characters themselves".into(),
             ));
             return filled;
         };
@@ -64,7 +65,7 @@ fn filled(text: &str, variables: &BTreeMap<String, String>, wrong: &mut Vec<Wron
             wrong.push((
                 start..end + 1,
                 format!("`{name}` is no name of a variable"),
-                "write `${NAME}` or `${NAME:-default}`, or `$${` for the characters themselves",
+                "write `${NAME}` or `${NAME:-default}`, or `$${` for the characters themselves".into(),
             ));
         } else if let Some(value) = value.map(String::as_str).or(default) {
             filled.push_str(value);
@@ -72,7 +73,7 @@ fn filled(text: &str, variables: &BTreeMap<String, String>, wrong: &mut Vec<Wron
             wrong.push((
                 start..end + 1,
                 format!("the environment variable `{name}` is not set"),
-                "set it, or give a default: `${NAME:-default}`",
+                format!("set it, or give a default: `${{{name}:-…}}`"),
             ));
         }
         at = end + 1;

@@ -33,6 +33,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
         if number.is_empty() {
             return Err(UnitError("is no duration: write it like `90s`, `1m30s` or `250ms`".into()));
         }
+        let after = after.trim_start();
         let end = after.find(|c: char| c.is_ascii_digit() || c.is_whitespace()).unwrap_or(after.len());
         let (unit, tail) = after.split_at(end);
         if unit.is_empty() {
@@ -125,6 +126,7 @@ mod tests {
             ("90s", 90_000_000_000),
             ("1m30s", 90_000_000_000),
             ("1m 30s", 90_000_000_000),
+            ("250 ms", 250_000_000),
             ("250ms", 250_000_000),
             ("1h", 3_600_000_000_000),
             ("1d", 86_400_000_000_000),
@@ -146,7 +148,7 @@ mod tests {
         rejected("-5s", "is no duration: write it like `90s`, `1m30s` or `250ms`");
         rejected("90", "needs a unit: `90s` for seconds, `90ms` for milliseconds");
         rejected("1m30", "needs a unit: `30s` for seconds, `30ms` for milliseconds");
-        rejected("5 min", "needs a unit: `5s` for seconds, `5ms` for milliseconds");
+        rejected("10 sec", "has the unknown unit `sec`: durations have d, h, m, s, ms, us or ns");
         rejected("5min", "has the unknown unit `min`: durations have d, h, m, s, ms, us or ns");
         rejected("30s1m", "has its units out of order: the longest comes first, each once");
         rejected("1s1s", "has its units out of order: the longest comes first, each once");
