@@ -69,7 +69,10 @@ impl Compiler<'_> {
             timeout: step.timeout,
             needs: step.needs.iter().map(|name| self.slot(name)).collect(),
             expected: StatusSet(expected.copied().collect()),
-            undo: step.undo.map(|index| StepId(undo_base + u16::try_from(index).unwrap_or(u16::MAX))),
+            undo: step
+                .undo
+                .as_ref()
+                .map(|index| StepId(undo_base + u16::try_from(index.value).unwrap_or(u16::MAX))),
             pause: step.pause,
             tags: step.tags.iter().map(|(key, value)| (key.value.clone(), value.clone())).collect(),
             reads_body: checks.iter().any(body_check) || captures.iter().any(body_capture),

@@ -1,6 +1,5 @@
 //! Thresholds, resolved: which cells of the results they judge, by which figure, against which bound.
 
-use std::fmt;
 use std::time::Duration;
 
 use super::{Place, SpanId, StepId};
@@ -96,22 +95,6 @@ impl Aggregation {
     }
 }
 
-impl fmt::Display for Aggregation {
-    /// As a profile writes it: `p(95)`, `rate`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Count => f.write_str("count"),
-            Self::Rate => f.write_str("rate"),
-            Self::Value => f.write_str("value"),
-            Self::Avg => f.write_str("avg"),
-            Self::Min => f.write_str("min"),
-            Self::Max => f.write_str("max"),
-            Self::Med => f.write_str("med"),
-            Self::Percentile(percentile) => write!(f, "p({})", percentile.get()),
-        }
-    }
-}
-
 impl Operator {
     /// Whether the comparison holds.
     pub fn holds(self, observed: f64, bound: f64) -> bool {
@@ -127,18 +110,6 @@ impl Operator {
             Self::Equal => observed == bound,
             #[expect(clippy::float_cmp, reason = "see above")]
             Self::NotEqual => observed != bound,
-        }
-    }
-
-    /// The sign that a profile writes.
-    pub const fn sign(self) -> &'static str {
-        match self {
-            Self::Less => "<",
-            Self::LessOrEqual => "<=",
-            Self::Greater => ">",
-            Self::GreaterOrEqual => ">=",
-            Self::Equal => "==",
-            Self::NotEqual => "!=",
         }
     }
 

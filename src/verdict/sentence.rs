@@ -40,8 +40,8 @@ fn bytes(value: f64) -> String {
 /// The bound as a condition: `< 500 ms`.
 pub(super) fn condition(threshold: &Threshold) -> String {
     match threshold.bound {
-        Bound::Value(bound) => format!("{} {}", threshold.operator.sign(), value(threshold, bound)),
-        Bound::Baseline(factor) => format!("{} {factor} × baseline", threshold.operator.sign()),
+        Bound::Value(bound) => format!("{} {}", threshold.operator, value(threshold, bound)),
+        Bound::Baseline(factor) => format!("{} {factor} × baseline", threshold.operator),
     }
 }
 
