@@ -242,6 +242,7 @@ async fn load(
     }
     drop((reports, order));
     results.generator.workers = workers;
+    results.generator.cores = cores;
 
     let cpu_before = cpu_time();
     let last = plan.loads.iter().map(|load| load.end() + load.graceful_stop).max().unwrap_or_default();

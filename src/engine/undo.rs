@@ -24,6 +24,8 @@ pub(super) struct Undos(Vec<Undo>);
 pub(super) struct Undo {
     pub(super) step: StepId,
     pub(super) request: http::Request<Full<Bytes>>,
+    /// The step that created it.
+    creator: String,
     /// Why the last attempt failed.
     trouble: Option<String>,
 }
@@ -55,10 +57,12 @@ impl Undos {
         let mut cleanup = crew.cleanup.borrow_mut();
         cleanup.created += 1;
         match values.request(&crew.plan.step(undo).request) {
-            Ok(request) => self.0.push(Undo { step: undo, request, trouble: None }),
+            Ok(request) => {
+                self.0.push(Undo { step: undo, request, creator: step.name.clone(), trouble: None });
+            }
             Err(_) => cleanup.leave(Leftover {
-                undo: crew.plan.step(undo).name.clone(),
-                request: format!("something that `{}` created", step.name),
+                step: step.name.clone(),
+                request: "unknown".to_owned(),
                 reason: "its answer did not hold the values that undoing it needs".to_owned(),
             }),
         }
@@ -89,8 +93,7 @@ impl Undos {
     pub(super) fn give_up(&mut self, crew: &Crew, reason: String) {
         if let Some(undo) = self.0.pop() {
             let request = format!("{} {}", undo.request.method(), undo.request.uri());
-            let undo = crew.plan.step(undo.step).name.clone();
-            crew.cleanup.borrow_mut().leave(Leftover { undo, request, reason });
+            crew.cleanup.borrow_mut().leave(Leftover { step: undo.creator, request, reason });
         }
     }
 

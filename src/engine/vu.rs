@@ -272,8 +272,7 @@ impl Vu {
         let mut recorder = self.crew.recorder.borrow_mut();
         recorder.request(sample);
         let text = format!("step `{}`: {}: {}", step.name, trouble.kind, trouble.message);
-        recorder
-            .error(sample.span, sample.step, trouble.kind, || self.example(sample.start, trouble.message));
+        recorder.error(sample, trouble.kind, || self.example(sample.start, trouble.message));
         StepEnd::Failed(text)
     }
 
@@ -311,7 +310,7 @@ impl Vu {
         recorder.request(sample);
         if unexpected || sample.fails > 0 {
             let kind = if unexpected { ErrorKind::Status } else { ErrorKind::Check };
-            recorder.error(span, id, kind, || self.example(start, inspected.describe()));
+            recorder.error(sample, kind, || self.example(start, inspected.describe()));
         }
         if !unexpected {
             for capture in &step.captures {

@@ -34,7 +34,7 @@ pub struct Cell {
     pub checks: Vec<CheckCount>,
     /// The times of answered requests, and the age of timed-out and cut ones.
     pub trends: Trends,
-    /// By kind, in the order of [`ErrorKind`].
+    /// By kind and status, in their order.
     pub error_kinds: Vec<ErrorCount>,
     /// Answers by status, in ascending order.
     pub statuses: Vec<(u16, u64)>,
@@ -58,6 +58,8 @@ pub struct CheckCount {
 pub struct ErrorCount {
     /// The kind.
     pub kind: ErrorKind,
+    /// The status of the answer, if there was one.
+    pub status: Option<u16>,
     /// How often.
     pub count: u64,
     /// The first one.
@@ -167,7 +169,7 @@ impl Cell {
         self.received += other.received;
         self.trends.merge(&other.trends);
         for add in &other.error_kinds {
-            self.merge_error(add.kind, add.count, &add.first);
+            self.merge_error(add);
         }
         for (status, count) in &other.statuses {
             self.add_status(*status, *count);
@@ -177,16 +179,16 @@ impl Cell {
         }
     }
 
-    pub(super) fn merge_error(&mut self, kind: ErrorKind, count: u64, first: &FirstError) {
-        match self.error_kinds.binary_search_by_key(&kind, |own| own.kind) {
+    pub(super) fn merge_error(&mut self, add: &ErrorCount) {
+        match self.error_kinds.binary_search_by_key(&(add.kind, add.status), |own| (own.kind, own.status)) {
             Ok(found) => {
                 let own = &mut self.error_kinds[found];
-                own.count += count;
-                if *first < own.first {
-                    own.first = first.clone();
+                own.count += add.count;
+                if add.first < own.first {
+                    own.first = add.first.clone();
                 }
             }
-            Err(gap) => self.error_kinds.insert(gap, ErrorCount { kind, count, first: first.clone() }),
+            Err(gap) => self.error_kinds.insert(gap, add.clone()),
         }
     }
 

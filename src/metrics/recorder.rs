@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::cell::{Cell, CheckCount, FirstError, keep_first};
+use super::cell::{Cell, CheckCount, ErrorCount, FirstError, keep_first};
 use super::results::Iterations;
 use super::seconds::entry;
 use super::{Histogram, Trend};
@@ -134,7 +134,7 @@ pub struct Recorder {
     /// Statuses that a threshold selects.
     statuses: Vec<u16>,
     /// Errors whose first example was made already: messages are text, and text is slow.
-    exemplified: Vec<(SpanId, StepId, ErrorKind)>,
+    exemplified: Vec<(SpanId, StepId, ErrorKind, Option<u16>)>,
 }
 
 impl Recorder {
@@ -245,24 +245,19 @@ impl Recorder {
         }
     }
 
-    /// Counts an error of a request, with an example of it where none was given yet.
-    pub fn error(
-        &mut self,
-        span: SpanId,
-        step: StepId,
-        kind: ErrorKind,
-        example: impl FnOnce() -> FirstError,
-    ) {
-        let key = (span, step, kind);
+    /// Counts an error of the request that was recorded last, with an example of it where none was given yet.
+    pub fn error(&mut self, sample: &Sample, kind: ErrorKind, example: impl FnOnce() -> FirstError) {
+        let status = sample.status;
+        let key = (sample.span, sample.step, kind, status);
         let seen = self.exemplified.contains(&key);
-        let cell = self.cell(span, step);
-        if let Some(own) = cell.error_kinds.iter_mut().find(|own| own.kind == kind) {
+        let cell = self.cell(sample.span, sample.step);
+        if let Some(own) = cell.error_kinds.iter_mut().find(|own| (own.kind, own.status) == (kind, status)) {
             own.count += 1;
         } else {
             // Later than every example that was handed over before, so the earlier one is kept.
             let later = || FirstError { at: Duration::MAX, vu: u32::MAX, message: String::new() };
             let first = if seen { later() } else { example() };
-            cell.merge_error(kind, 1, &first);
+            cell.merge_error(&ErrorCount { kind, status, count: 1, first });
         }
         if !seen {
             self.exemplified.push(key);

@@ -80,6 +80,8 @@ pub struct Generator {
     pub cpu_available: Duration,
     /// Worker threads.
     pub workers: u32,
+    /// Cores that this process may use.
+    pub cores: u32,
     /// Virtual-user time of the plan that was not offered, by our fault.
     pub lost: Duration,
     /// Virtual-user time of the plan, as far as the load went.
@@ -104,8 +106,8 @@ pub struct Cleanup {
 /// Something that could not be undone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Leftover {
-    /// The step that would undo it.
-    pub undo: String,
+    /// The step that created it.
+    pub step: String,
     /// The request that would: `DELETE /employees/17`.
     pub request: String,
     /// Why it failed.
@@ -220,6 +222,7 @@ impl Results {
         own.cpu += add.cpu;
         own.cpu_available += add.cpu_available;
         own.workers += add.workers;
+        own.cores += add.cores;
         own.lost += add.lost;
         own.planned += add.planned;
         own.panics.extend_from_slice(&add.panics);

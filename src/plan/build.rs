@@ -90,8 +90,8 @@ pub fn build(profile: &Profile, settings: &Settings) -> Result<Plan, Vec<Diagnos
     let mut plan = Plan {
         profile: profile.name.clone(),
         origin: match &profile.found {
-            Found::Path(path) | Found::Folder(path) => path.display().to_string(),
-            Found::BuiltIn(_) => "built-in".to_owned(),
+            Found::Path(path) | Found::Folder(path) => Some(path.display().to_string()),
+            Found::BuiltIn(_) => None,
         },
         description: profile.description.clone(),
         place: Place { file: main_file(profile), line: 1 },

@@ -2,7 +2,10 @@
 //!
 //! Names and meaning are k6's. What starts when follows from these by arithmetic in `engine::schedule`.
 
+use std::fmt;
 use std::time::Duration;
+
+use crate::units::{human_duration, human_number};
 
 /// The rule that starts the iterations of a load.
 #[derive(Clone, Debug, PartialEq)]
@@ -115,5 +118,32 @@ impl Executor {
     /// Whether iterations start by the clock, and not when an earlier one has ended (the open model).
     pub const fn is_open(&self) -> bool {
         matches!(self, Self::ConstantArrivalRate { .. } | Self::RampingArrivalRate { .. })
+    }
+}
+
+impl fmt::Display for Executor {
+    /// What it is planned to do: `3 stages over 30 s, up to 30 VUs`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = human_duration(self.duration());
+        let many = |count: u64, thing: &str| format!("{count} {thing}{}", if count == 1 { "" } else { "s" });
+        let vus = many(u64::from(self.max_vus()), "VU");
+        match self {
+            Self::RampingVus { stages, .. } => {
+                write!(f, "{} over {time}, up to {vus}", many(stages.len() as u64, "stage"))
+            }
+            Self::ConstantVus { .. } => write!(f, "{vus} for {time}"),
+            Self::PerVuIterations { iterations, .. } => {
+                write!(f, "{vus}, {} each, {time} at most", many(*iterations, "iteration"))
+            }
+            Self::SharedIterations { iterations, .. } => {
+                write!(f, "{vus}, {} together, {time} at most", many(*iterations, "iteration"))
+            }
+            Self::ConstantArrivalRate { rate, .. } => {
+                write!(f, "{} iterations/s for {time}, up to {vus}", human_number(*rate))
+            }
+            Self::RampingArrivalRate { stages, .. } => {
+                write!(f, "{} of iterations/s over {time}, up to {vus}", many(stages.len() as u64, "stage"))
+            }
+        }
     }
 }

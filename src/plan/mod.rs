@@ -51,8 +51,8 @@ pub struct Place {
 pub struct Plan {
     /// The profile's name, as reports and JUnit class names show it.
     pub profile: String,
-    /// Where the profile came from: a path, or `built-in`.
-    pub origin: String,
+    /// The file that the profile was read from; none of one that is built in.
+    pub origin: Option<String>,
     /// The profile's own description.
     pub description: Option<String>,
     /// Where the whole profile begins, for reports that must name a file and a line.

@@ -18,6 +18,9 @@ const LONGEST: Duration = Duration::from_secs(600);
 /// More than any one machine can run; a slip of the keyboard should not take the machine down.
 const MOST_VUS: u32 = 1_000_000;
 
+/// The name of the load of a profile that has `[load]` instead of `[[loads]]`.
+pub const UNNAMED_LOAD: &str = "default";
+
 /// One load: an executor that runs one scenario.
 #[derive(Clone, Debug)]
 pub struct Load {
@@ -134,7 +137,7 @@ pub(super) fn read(node: &Node, several: bool, findings: &mut Findings) -> Optio
         fields.get("scenario");
         node.and_then(|node| load_name(node, findings))
     } else {
-        Some(Placed::new("default".to_owned(), node.place))
+        Some(Placed::new(UNNAMED_LOAD.to_owned(), node.place))
     };
     let start_after =
         fields.get("start_after").and_then(|node| reader::duration(node, "start_after", findings));

@@ -42,7 +42,7 @@ pub use diagnostic::{Diagnostic, render};
 pub use expression::{Aggregation, Bound, Expression, Operator, Quantity};
 pub use files::{BUILT_IN_PROFILES, Disk, Files, Found};
 pub use json::Json;
-pub use load::{Executor, Load, Stage};
+pub use load::{Executor, Load, Stage, UNNAMED_LOAD};
 pub use place::{Location, Place, Placed, Source, SourceId, Sources};
 pub use scenario::{Pause, Scenario};
 pub use secrets::{MASK, Secrets};
