@@ -35,23 +35,15 @@ pub(super) fn rule(plan: &Plan, results: &Results, threshold: &Threshold) -> Rul
             format!("{subject} was skipped: there is no baseline"),
         );
     };
-    let Some(measured) = worst(plan, results, threshold, bound) else {
-        return match (threshold.allow_empty, threshold.window) {
-            (true, _) => {
-                let text = format!("{subject} has no samples, which is allowed");
-                Ruling::without_figure("no-data", Outcome::Pass, text)
-            }
-            (false, Some(_)) => Ruling::invalid(
-                "no-data",
-                format!("{subject} has no window with enough samples, so it could not be judged"),
-            ),
-            (false, None) => {
-                Ruling::invalid("no-data", format!("{subject} has no samples, so it could not be judged"))
-            }
-        };
-    };
-    let Some(figure) = measured.figure(threshold.aggregation) else {
-        return Ruling::invalid("no-data", format!("{subject} has no samples, so it could not be judged"));
+    let found = worst(plan, results, threshold, bound)
+        .and_then(|measured| Some((measured.figure(threshold.aggregation)?, measured)));
+    let Some((figure, measured)) = found else {
+        if threshold.allow_empty {
+            let text = format!("{subject} has no samples, which is allowed");
+            return Ruling::without_figure("no-data", Outcome::Pass, text);
+        }
+        let what = if threshold.window.is_some() { "no window with enough samples" } else { "no samples" };
+        return Ruling::invalid("no-data", format!("{subject} has {what}, so it could not be judged"));
     };
     let case = Case { plan, results, threshold, measured: &measured, subject, figure, bound };
     let (kind, outcome, reason) = case.rule();

@@ -14,6 +14,9 @@ mod sentence;
 mod statistics;
 mod validity;
 
+#[cfg(test)]
+mod tests;
+
 use self::judge::rule;
 use crate::metrics::{Results, Stop};
 use crate::plan::Plan;

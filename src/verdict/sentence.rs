@@ -40,7 +40,10 @@ fn bytes(value: f64) -> String {
 /// The bound as a condition: `< 500 ms`.
 pub(super) fn condition(threshold: &Threshold) -> String {
     match threshold.bound {
-        Bound::Value(bound) => format!("{} {}", threshold.operator, value(threshold, bound)),
+        // A bound is a round number where a figure is not: `20 %`, not `20.0 %`.
+        Bound::Value(bound) => {
+            format!("{} {}", threshold.operator, value(threshold, bound).replace(".0 %", " %"))
+        }
         Bound::Baseline(factor) => format!("{} {factor} × baseline", threshold.operator),
     }
 }

@@ -1,0 +1,330 @@
+//! Verdicts on hand-made results: what a pipeline must be able to rely on, trap by trap (peers.md, section 6).
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use super::{Judgement, judge};
+use crate::metrics::{Failure, IterationEnd, Recorder, Results, Sample, Stop, Timings};
+use crate::plan::{self, LoadId, Plan, SpanId, StepId};
+use crate::profile::{self, Files};
+use crate::words::{ErrorKind, Outcome, Verdict};
+
+/// One profile, held in memory.
+struct Text(String);
+
+impl Files for Text {
+    fn read(&self, path: &Path) -> io::Result<String> {
+        if self.exists(path) { Ok(self.0.clone()) } else { Err(io::ErrorKind::NotFound.into()) }
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path.ends_with("test.toml")
+    }
+}
+
+/// A plan of ten seconds with one step and one check, and these thresholds.
+fn planned(thresholds: &str) -> Plan {
+    let text = format!(
+        r#"
+        [target]
+        url = "http://127.0.0.1:1"
+        [load]
+        executor = "constant-vus"
+        vus = 5
+        duration = "10s"
+        [[step]]
+        name = "get"
+        get = "/"
+        checks = [{{ name = "ok", status = 200 }}]
+        {thresholds}
+        "#
+    );
+    let request = profile::Request {
+        name: "test.toml",
+        folder: Path::new(""),
+        overrides: &[],
+        variables: &BTreeMap::new(),
+    };
+    let profile = profile::load(&request, &Text(text)).unwrap();
+    let settings = plan::Settings { run: "r".into(), time_scale: 1.0, wait: None };
+    plan::build(&profile, &settings).unwrap()
+}
+
+/// What one request came to.
+#[derive(Clone, Copy)]
+enum Request {
+    /// Answered with 200 after so many milliseconds.
+    Took(u64),
+    /// Answered with 500 after so many milliseconds.
+    Status500(u64),
+    /// Refused: no latency.
+    Refused,
+    /// Cut at the end, at that age in milliseconds.
+    Cut(u64),
+}
+
+/// Results of these requests, spread over the ten seconds, with a healthy generator.
+fn results(plan: &Plan, requests: &[Request]) -> Results {
+    let mut recorder = Recorder::new(plan);
+    let stage = plan.loads[0].stages[0];
+    for (index, request) in requests.iter().enumerate() {
+        let start = Duration::from_secs(10).mul_f64(index as f64 / requests.len() as f64);
+        let (took, failure) = match *request {
+            Request::Took(ms) => (Some(ms), Failure::None),
+            Request::Status500(ms) => (Some(ms), Failure::Kind(ErrorKind::Status)),
+            Request::Refused => (None, Failure::Kind(ErrorKind::ConnectRefused)),
+            Request::Cut(ms) => (Some(ms), Failure::Kind(ErrorKind::Cut)),
+        };
+        let cut = failure == Failure::Kind(ErrorKind::Cut);
+        let answered = took.is_some() && !cut;
+        if answered {
+            recorder.check(stage, StepId(0), 0, failure == Failure::None);
+        }
+        recorder.request(&Sample {
+            step: StepId(0),
+            span: stage,
+            start,
+            timings: took.map(|ms| Timings {
+                waiting: Duration::from_millis(ms),
+                lower_bound: cut,
+                ..Timings::default()
+            }),
+            status: None,
+            failure,
+            passes: u32::from(answered && failure == Failure::None),
+            fails: u32::from(answered && failure != Failure::None),
+            sent: 10,
+            received: 10,
+        });
+        if !cut {
+            let duration = Duration::from_millis(took.unwrap_or_default());
+            recorder.iteration(&IterationEnd { load: LoadId(0), span: stage, end: start, duration });
+        }
+    }
+    lags(&mut recorder, Duration::from_micros(100));
+    let mut results = Results::new(plan);
+    results.add(recorder.take());
+    results.elapsed = plan.duration();
+    results.generator.planned = Duration::from_secs(50);
+    results
+}
+
+fn lags(recorder: &mut Recorder, lag: Duration) {
+    for _ in 0..1_000 {
+        recorder.lag(lag);
+    }
+}
+
+/// The outcome of the first threshold, and the verdict.
+fn first(thresholds: &str, requests: &[Request]) -> (Outcome, Verdict, String) {
+    let plan = planned(thresholds);
+    let judgement = judge(&plan, &results(&plan, requests));
+    let judged = &judgement.thresholds[0];
+    (judged.outcome, judgement.verdict, judged.reason.clone())
+}
+
+fn verdict_on(thresholds: &str, requests: &[Request]) -> Verdict {
+    let plan = planned(thresholds);
+    judge(&plan, &results(&plan, requests)).verdict
+}
+
+fn reasons(judgement: &Judgement) -> Vec<&str> {
+    judgement.reasons.iter().map(|reason| reason.kind).collect()
+}
+
+const P95: &str = "[thresholds]\nhttp_req_duration = [\"p(95)<500ms\"]";
+
+#[test]
+fn what_holds_is_a_pass_and_says_its_figure() {
+    let (outcome, verdict, reason) = first(P95, &[Request::Took(100); 1000]);
+    assert_eq!((outcome, verdict), (Outcome::Pass, Verdict::Pass));
+    assert_eq!(reason, "http_req_duration p(95) is 100 ms, as it must be: < 500 ms");
+}
+
+#[test]
+fn what_does_not_hold_is_a_fail_with_figure_bound_and_margin() {
+    let (outcome, verdict, reason) = first(P95, &[Request::Took(610); 1000]);
+    assert_eq!((outcome, verdict), (Outcome::Fail, Verdict::Fail));
+    assert_eq!(reason, "http_req_duration p(95) is 610 ms (22 % over), but must be < 500 ms");
+}
+
+#[test]
+fn a_warning_that_does_not_hold_only_warns() {
+    let warning = "[warnings]\nhttp_req_duration = [\"avg<50ms\"]";
+    assert_eq!(verdict_on(warning, &[Request::Took(100); 1000]), Verdict::Warn);
+}
+
+#[test]
+fn no_samples_are_no_pass() {
+    let threshold = "[thresholds]\n\"http_req_duration{status:404}\" = [\"p(95)<500ms\"]";
+    let (outcome, verdict, reason) = first(threshold, &[Request::Took(100); 1000]);
+    assert_eq!((outcome, verdict), (Outcome::Invalid, Verdict::Invalid));
+    assert_eq!(reason, "http_req_duration{status:404} p(95) has no samples, so it could not be judged");
+    let allowed =
+        "[thresholds]\n\"http_req_duration{status:404}\" = [{ expr = \"p(95)<500ms\", allow_empty = true }]";
+    assert_eq!(verdict_on(allowed, &[Request::Took(100); 1000]), Verdict::Pass);
+}
+
+#[test]
+fn too_few_samples_prevent_a_pass_but_not_a_clear_fail() {
+    let (outcome, _, reason) = first(P95, &[Request::Took(100); 199]);
+    assert_eq!(outcome, Outcome::Invalid, "{reason}");
+    assert_eq!(first(P95, &[Request::Took(100); 200]).0, Outcome::Pass);
+    // One of twenty beyond the bound is what chance does; five of twenty are not (p = 0.0026).
+    let mut some = [Request::Took(100); 20];
+    some[..2].fill(Request::Took(900));
+    assert_eq!(first(P95, &some).0, Outcome::Invalid);
+    some[..5].fill(Request::Took(900));
+    assert_eq!(first(P95, &some).0, Outcome::Fail);
+}
+
+#[test]
+fn errors_fail_by_default_and_only_by_default() {
+    let mut requests = [Request::Took(10); 1000];
+    requests[..20].fill(Request::Status500(10));
+    assert_eq!(verdict_on("", &requests), Verdict::Fail);
+    assert_eq!(verdict_on("[thresholds]\ndefaults = false", &requests), Verdict::Pass);
+    assert_eq!(verdict_on("[thresholds]\nerrors = [\"rate<5%\"]", &requests), Verdict::Pass);
+    // A warning on errors does not say how many are too many.
+    assert_eq!(verdict_on("[warnings]\nerrors = [\"rate<5%\"]", &requests), Verdict::Fail);
+}
+
+#[test]
+fn a_refused_connection_is_no_latency() {
+    let plan = planned(P95);
+    let judgement = judge(&plan, &results(&plan, &[Request::Refused; 500]));
+    assert_eq!(judgement.thresholds[0].outcome, Outcome::Invalid, "no latency at all");
+    assert_eq!(judgement.verdict, Verdict::Fail, "for its errors");
+}
+
+#[test]
+fn a_latency_that_was_cut_may_have_been_any_longer() {
+    let mut requests = [Request::Took(100); 1000];
+    requests[..100].fill(Request::Cut(200));
+    let threshold = "[thresholds]\nhttp_req_duration = [\"p(95)<500ms\"]\nerrors = [\"rate<50%\"]";
+    let (outcome, _, reason) = first(threshold, &requests);
+    assert_eq!(outcome, Outcome::Invalid, "{reason}");
+    // Ten of a thousand, had they taken for ever, would not move the p(95).
+    requests[10..].fill(Request::Took(100));
+    assert_eq!(first(threshold, &requests).0, Outcome::Pass);
+}
+
+#[test]
+fn a_breach_that_our_own_delay_explains_is_invalid() {
+    let plan = planned(P95);
+    let mut results = results(&plan, &[Request::Took(510); 1000]);
+    let mut late = Recorder::new(&plan);
+    for _ in 0..10 {
+        lags(&mut late, Duration::from_millis(20));
+    }
+    results.add(late.take());
+    let judgement = judge(&plan, &results);
+    assert_eq!(judgement.thresholds[0].outcome, Outcome::Invalid, "{}", judgement.thresholds[0].reason);
+    assert_eq!(reasons(&judgement), ["generator"]);
+}
+
+#[test]
+fn what_holds_in_spite_of_our_delay_holds() {
+    let plan = planned(P95);
+    let mut results = results(&plan, &[Request::Took(100); 1000]);
+    let mut late = Recorder::new(&plan);
+    for _ in 0..10 {
+        lags(&mut late, Duration::from_millis(80));
+    }
+    results.add(late.take());
+    assert_eq!(judge(&plan, &results).verdict, Verdict::Pass);
+}
+
+#[test]
+fn load_that_was_not_offered_takes_away_latency_but_not_errors() {
+    let plan = planned("[thresholds]\nhttp_req_duration = [\"p(95)<500ms\"]\nchecks = [\"rate>99%\"]");
+    let mut requests = [Request::Took(100); 1000];
+    requests[..100].fill(Request::Status500(10));
+    let mut results = results(&plan, &requests);
+    results.generator.lost = Duration::from_secs(1);
+    let judgement = judge(&plan, &results);
+    assert_eq!(judgement.thresholds[0].outcome, Outcome::Invalid);
+    assert_eq!(judgement.thresholds[1].outcome, Outcome::Fail);
+    assert_eq!(judgement.verdict, Verdict::Fail);
+}
+
+#[test]
+fn an_interrupted_run_is_no_pass_and_hides_no_fail() {
+    let plan = planned(P95);
+    let mut good = results(&plan, &[Request::Took(100); 1000]);
+    good.stop = Stop::Interrupted("SIGINT".into());
+    good.elapsed = Duration::from_secs(4);
+    let judgement = judge(&plan, &good);
+    assert_eq!(judgement.verdict, Verdict::Invalid);
+    assert!(reasons(&judgement).contains(&"interrupted"));
+    let mut bad = results(&plan, &[Request::Took(900); 1000]);
+    bad.stop = Stop::Interrupted("SIGINT".into());
+    bad.elapsed = Duration::from_secs(4);
+    assert_eq!(judge(&plan, &bad).verdict, Verdict::Fail);
+}
+
+#[test]
+fn a_load_that_was_not_made_is_invalid_and_said_once() {
+    let plan = planned(P95);
+    let mut none = Results::new(&plan);
+    none.stop = Stop::NotStarted("nothing listens there".into());
+    let judgement = judge(&plan, &none);
+    assert_eq!(judgement.verdict, Verdict::Invalid);
+    assert_eq!(reasons(&judgement), ["not-started"]);
+    assert!(judgement.thresholds.iter().all(|judged| judged.outcome == Outcome::Invalid));
+}
+
+#[test]
+fn a_rate_per_second_is_one_of_the_load_and_not_of_its_grace() {
+    let plan = planned("[thresholds]\nhttp_reqs = [\"rate>=100\", \"count==1010\"]");
+    let mut all = results(&plan, &[Request::Took(1); 1000]);
+    let mut late = Recorder::new(&plan);
+    for _ in 0..10 {
+        late.request(&Sample {
+            step: StepId(0),
+            span: plan.loads[0].grace,
+            start: Duration::from_secs(10),
+            timings: None,
+            status: None,
+            failure: Failure::None,
+            passes: 0,
+            fails: 0,
+            sent: 0,
+            received: 0,
+        });
+    }
+    all.add(late.take());
+    let judgement = judge(&plan, &all);
+    assert_eq!(judgement.thresholds[0].observed, Some(100.0));
+    assert_eq!(judgement.thresholds[1].observed, Some(1010.0));
+}
+
+#[test]
+fn a_window_is_judged_by_its_worst() {
+    let mut requests = [Request::Took(10); 1000];
+    requests[500..600].fill(Request::Status500(10));
+    let whole = "[thresholds]\nerrors = [\"rate<20%\"]";
+    assert_eq!(verdict_on(whole, &requests), Verdict::Pass);
+    let window = "[thresholds]\nerrors = [{ expr = \"rate<20%\", window = \"2s\" }]";
+    let (outcome, _, reason) = first(window, &requests);
+    assert_eq!(outcome, Outcome::Fail);
+    assert_eq!(reason, "errors rate in its worst 2 s is 50.0 % (150 % over), but must be < 20 %");
+    let longer = "[thresholds]\nerrors = [{ expr = \"rate<20%\", window = \"11s\" }]";
+    assert_eq!(first(longer, &requests).0, Outcome::Invalid, "no such window lies within the load");
+}
+
+#[test]
+fn no_finished_iteration_is_no_pass() {
+    let plan = planned("[thresholds]\ndefaults = false\nhttp_reqs = [\"count>0\"]");
+    let judgement = judge(&plan, &results(&plan, &[Request::Cut(30_000); 5]));
+    assert_eq!(judgement.verdict, Verdict::Invalid);
+    assert!(reasons(&judgement).contains(&"no-iterations"));
+}
+
+#[test]
+fn an_unknown_span_holds_nothing() {
+    let plan = planned("");
+    assert!(Results::new(&plan).cell(SpanId(0), StepId(0)).is_none());
+}
