@@ -27,7 +27,7 @@ pub(super) struct Answer {
 #[derive(Debug)]
 pub(super) enum Failed {
     /// The connection had been closed before anything was sent: the request may be sent on another one.
-    NotSent(http::Request<Full<Bytes>>),
+    NotSent(Box<http::Request<Full<Bytes>>>),
     /// Something went wrong on the way.
     Broken {
         trouble: Trouble,
@@ -48,7 +48,7 @@ pub(super) async fn exchange(
         Ok(response) => response,
         Err(mut error) => {
             return Err(match error.take_message() {
-                Some(unsent) => Failed::NotSent(unsent),
+                Some(unsent) => Failed::NotSent(Box::new(unsent)),
                 None => Failed::Broken { trouble: of_hyper(error.error()), status: None },
             });
         }

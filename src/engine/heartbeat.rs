@@ -53,13 +53,14 @@ pub(super) async fn beat(crew: Rc<Crew>) {
 
 async fn by_sleeping(crew: Rc<Crew>) {
     const ROUNDING: Duration = Duration::from_millis(1);
-    let begin = Instant::now() + ROUNDING;
+    let begin = Instant::now();
     let mut beats = 0;
     loop {
-        tokio::time::sleep_until((begin - ROUNDING + PERIOD * (beats + 1)).into()).await;
-        let late = Instant::now().saturating_duration_since(begin).as_nanos() / PERIOD.as_nanos();
-        let expired = (late as u64).saturating_sub(u64::from(beats)).max(1);
-        beats = record(&crew, begin, u64::from(beats), expired) as u32;
+        let due = begin + PERIOD * (u32::try_from(beats).unwrap_or(u32::MAX) + 1);
+        tokio::time::sleep_until(due.into()).await;
+        let late = Instant::now().saturating_duration_since(due + ROUNDING);
+        let missed = u64::try_from(late.as_nanos() / PERIOD.as_nanos()).unwrap_or(0);
+        beats = record(&crew, begin + ROUNDING, beats, 1 + missed);
     }
 }
 
@@ -67,9 +68,10 @@ async fn by_sleeping(crew: Rc<Crew>) {
 fn record(crew: &Crew, begin: Instant, beats: u64, expired: u64) -> u64 {
     let now = Instant::now();
     let mut recorder = crew.recorder.borrow_mut();
-    let nanos = PERIOD.as_nanos() as u64;
+    // A period of 5 ms has no whole seconds.
+    let period = u64::from(PERIOD.subsec_nanos());
     for beat in beats + 1..=beats + expired {
-        recorder.lag(now.saturating_duration_since(begin + Duration::from_nanos(beat * nanos)));
+        recorder.lag(now.saturating_duration_since(begin + Duration::from_nanos(beat * period)));
     }
     beats + expired
 }

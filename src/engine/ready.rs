@@ -16,21 +16,14 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 /// Resolves the target and waits until it is ready; else a sentence that says what it did instead.
 pub(super) async fn wait(target: &Target) -> Result<Dialer, String> {
-    match &target.ready {
-        Some(ready) => {
-            let within = human_duration(ready.within);
-            insist(ready.within, || ask(target, ready)).await.map_err(|trouble| {
-                format!(
-                    "the target {} was not ready within {within}: GET {}: {trouble}",
-                    target.url, ready.path
-                )
-            })
-        }
-        None => {
-            let attempt = insist(target.wait, || reach(target));
-            attempt.await.map_err(|trouble| format!("the target {} cannot be reached: {trouble}", target.url))
-        }
+    if let Some(ready) = &target.ready {
+        let within = human_duration(ready.within);
+        return insist(ready.within, || ask(target, ready)).await.map_err(|trouble| {
+            format!("the target {} was not ready within {within}: GET {}: {trouble}", target.url, ready.path)
+        });
     }
+    let attempt = insist(target.wait, || reach(target));
+    attempt.await.map_err(|trouble| format!("the target {} cannot be reached: {trouble}", target.url))
 }
 
 /// Tries again and again until it works or the time is over; at least once.

@@ -84,7 +84,7 @@ impl Values {
             Value::Iteration => show(text, self.iteration),
             Value::Uuid => self.uuid(text),
             Value::Now => {
-                escape_into(&humantime::format_rfc3339_millis(SystemTime::now()).to_string(), escape, text)
+                escape_into(&humantime::format_rfc3339_millis(SystemTime::now()).to_string(), escape, text);
             }
             Value::Random(range) => show(text, self.rng.i64(range.clone())),
             Value::Pick(choices) => {

@@ -398,7 +398,7 @@ impl Vu {
                 // The target had closed the kept connection before anything was sent on it: that is its right
                 // (RFC 9112, 9.6), and no failure of this request, which goes on a new one.
                 Ok(Err(Failed::NotSent(unsent))) if kept => {
-                    (request, stale) = (unsent, true);
+                    (request, stale) = (*unsent, true);
                     continue;
                 }
                 Ok(Err(Failed::NotSent(_))) => {

@@ -12,6 +12,7 @@
 
 mod cell;
 mod histogram;
+mod measure;
 mod recorder;
 mod results;
 mod seconds;
@@ -19,6 +20,7 @@ mod trend;
 
 pub use cell::{Cell, CheckCount, ErrorCount, FirstError, Trends};
 pub use histogram::{Bucket, Histogram, LONGEST, Packed};
+pub use measure::{Measured, millis, over_run, over_windows};
 pub use recorder::{Failure, Interval, IterationEnd, Recorder, Sample, Timings};
 pub use results::{Cleanup, Generator, Iterations, Leftover, Results, Stop};
 pub use seconds::{Point, Seconds, StepPoint};

@@ -47,7 +47,7 @@ impl Trend {
         for (bucket, count) in histogram.buckets() {
             let (lowest, highest) = bucket.range();
             trend.count += count;
-            trend.sum += u128::from(nanos(lowest + (highest - lowest) / 2)) * u128::from(count);
+            trend.sum += u128::from(nanos((lowest + highest) / 2)) * u128::from(count);
             trend.min = trend.min.min(lowest);
             trend.max = trend.max.max(highest);
         }

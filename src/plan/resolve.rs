@@ -84,18 +84,17 @@ fn threshold(
     let n_before = diagnostics.len();
     let bound = match written.expression.bound {
         profile::Bound::Baseline(factor) => Bound::Baseline(factor),
-        profile::Bound::Absolute(_) => match written.bound() {
-            Some(bound) => Bound::Value(bound),
-            None => {
+        profile::Bound::Absolute(_) => {
+            if written.bound().is_none() {
                 let message = format!(
                     "the unit of the bound does not fit `{}`, which is in {}",
                     written.metric,
                     written.unit()
                 );
                 diagnostics.push(Diagnostic::new(written.place, message));
-                Bound::Value(0.0)
             }
-        },
+            Bound::Value(written.bound().unwrap_or_default())
+        }
     };
     let selection = selection(plan, written, diagnostics);
     let window =
@@ -289,7 +288,7 @@ fn selection(plan: &Plan, written: &profile::Threshold, diagnostics: &mut Vec<Di
             SelectorKey::Status => match value.parse::<u16>() {
                 Ok(status) if (100..=599).contains(&status) => selection.status = Some(status),
                 Ok(_) | Err(_) => {
-                    wrong(format!("`{value}` is no status"), Some("for example `status:500`".to_owned()))
+                    wrong(format!("`{value}` is no status"), Some("for example `status:500`".to_owned()));
                 }
             },
             SelectorKey::Cause => match Cause::from_name(value) {

@@ -7,11 +7,11 @@ use base64::Engine as _;
 use hdrhistogram::serialization::{Serializer as _, V2Serializer};
 
 use super::View;
-use crate::metrics::{Cell, Iterations, Trend, Trends};
-use crate::plan::{Selection, SpanId, StepId, Threshold};
+use crate::metrics::{Measured, Trend, Trends, over_run};
+use crate::plan::{Selection, StepId, Threshold};
 use crate::report::summary as out;
 use crate::report::summary::MetricValues;
-use crate::words::{Metric, MetricKind, Phase};
+use crate::words::{Metric, Phase};
 
 /// Every metric of the run, those that thresholds narrow, and those of the phases apart from the load.
 pub(super) fn all(view: &View<'_>) -> BTreeMap<String, MetricValues> {
@@ -72,92 +72,24 @@ fn key(threshold: &Threshold) -> String {
 }
 
 fn values(view: &View<'_>, metric: Metric, selection: &Selection) -> MetricValues {
-    let View { plan, results } = view;
-    let rated: Vec<SpanId> =
-        (selection.spans.iter().copied()).filter(|span| plan.span(*span).phase == Phase::Load).collect();
-    let time = results.rated_time(plan, &rated);
-    let in_stages = Selection { spans: rated.clone(), ..selection.clone() };
-    match metric.kind() {
-        MetricKind::Counter => {
-            let of =
-                |cell: &Cell, iterations: &Iterations| counter(view, metric, selection, cell, iterations);
-            let count = of(&results.select(selection), &results.iterations_of(&selection.spans));
-            let in_time = of(&results.select(&in_stages), &results.iterations_of(&rated));
-            MetricValues::Counter {
-                unit: metric.unit(),
-                count: count as f64,
-                rate: (!time.is_zero()).then(|| in_time as f64 / time.as_secs_f64()),
-            }
-        }
-        MetricKind::Rate => {
-            let cell = results.select(selection);
-            let (yes, total) = match metric {
-                Metric::HttpReqFailed => (cell.failed, cell.requests),
-                Metric::Errors => (cell.errors, cell.requests),
-                // The only other rate is `checks`.
-                _ => {
-                    let (passes, fails) = results.checks(selection);
-                    (passes, passes + fails)
-                }
-            };
-            MetricValues::Rate {
-                passes: yes,
-                fails: total - yes,
-                rate: (total > 0).then(|| yes as f64 / total as f64),
-            }
-        }
-        MetricKind::Gauge => gauge(view, metric),
-        MetricKind::Trend => {
-            let found = match metric {
-                Metric::IterationDuration => results.iterations_of(&selection.spans).durations,
-                Metric::IterationLag => results.iterations_of(&selection.spans).lag,
-                Metric::GeneratorLag => results.generator.lag.clone(),
-                other => results.select(selection).trends.of(other).cloned().unwrap_or_default(),
-            };
-            MetricValues::Trend(trend(&found))
-        }
-    }
-}
-
-#[expect(clippy::wildcard_enum_match_arm, reason = "called for counters only")]
-fn counter(
-    view: &View<'_>,
-    metric: Metric,
-    selection: &Selection,
-    cell: &Cell,
-    iterations: &Iterations,
-) -> u64 {
-    match metric {
-        Metric::HttpReqs => cell.requests,
-        Metric::HttpReqCut => view.results.cut(cell, selection.cause),
-        Metric::DataSent => cell.sent,
-        Metric::DataReceived => cell.received,
-        Metric::Iterations => iterations.completed,
-        Metric::DroppedIterations => iterations.dropped,
-        _ => 0,
-    }
-}
-
-fn gauge(view: &View<'_>, metric: Metric) -> MetricValues {
-    let results = view.results;
-    let values: Vec<f64> = if metric == Metric::GeneratorCpu {
-        results.generator.cpu_share().into_iter().collect()
-    } else {
-        // As far as the load went: in the grace nobody is wanted any more.
-        let resolution = results.seconds.resolution();
-        let within = |index: &u32| resolution * *index < results.elapsed;
-        let points = (0_u32..).take_while(within).zip(results.seconds.points());
-        let of = |point: &crate::metrics::Point| match metric {
-            Metric::VusMax => point.vus_max.iter().sum::<u32>(),
-            _ => point.vus.iter().sum::<u32>(),
-        };
-        points.map(|(_, point)| f64::from(of(point))).collect()
-    };
-    MetricValues::Gauge {
-        unit: metric.unit(),
-        value: values.last().copied(),
-        min: values.iter().copied().reduce(f64::min),
-        max: values.iter().copied().reduce(f64::max),
+    match over_run(view.plan, view.results, metric, selection) {
+        Measured::Counter { count, rated, time } => MetricValues::Counter {
+            unit: metric.unit(),
+            count,
+            rate: (!time.is_zero()).then(|| rated / time.as_secs_f64()),
+        },
+        Measured::Rate { yes, total } => MetricValues::Rate {
+            passes: yes,
+            fails: total - yes,
+            rate: (total > 0).then(|| yes as f64 / total as f64),
+        },
+        Measured::Gauge(values) => MetricValues::Gauge {
+            unit: metric.unit(),
+            value: values.last().copied(),
+            min: values.iter().copied().reduce(f64::min),
+            max: values.iter().copied().reduce(f64::max),
+        },
+        Measured::Trend { trend: found, .. } => MetricValues::Trend(trend(&found)),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Steps, stages, loads, errors, the series: one part of the summary each.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -195,7 +196,7 @@ pub(super) fn errors(view: &View<'_>) -> Vec<out::ErrorGroup> {
             });
         }
     }
-    errors.sort_by(|a, b| b.count.cmp(&a.count));
+    errors.sort_by_key(|error| Reverse(error.count));
     errors
 }
 

@@ -1,10 +1,9 @@
 //! Thresholds against their figures.
 
-use crate::metrics::{Results, Stop};
+use crate::metrics::{Measured, Results, Stop, millis, over_run, over_windows};
 use crate::plan::{Aggregation, Bound, Plan, Threshold};
 use crate::words::{Level, Metric, MetricKind, Outcome, Section, Verdict};
 
-use super::figure::{Measured, millis, over_run, over_windows};
 use super::sentence::{condition, distance, observed, subject, value};
 use super::statistics::binomial_at_least;
 use super::{Judged, Reason, validity};
@@ -89,7 +88,7 @@ impl Ruling {
 /// What was measured over the run, or in the worst of the windows; `None` without a sample.
 fn worst(plan: &Plan, results: &Results, threshold: &Threshold, bound: f64) -> Option<Measured> {
     let Some(length) = threshold.window else {
-        return Some(over_run(plan, results, threshold));
+        return Some(over_run(plan, results, threshold.metric, &threshold.selection));
     };
     let enough = |measured: &Measured| {
         let least = least_samples(threshold);
@@ -107,7 +106,7 @@ fn worst(plan: &Plan, results: &Results, threshold: &Threshold, bound: f64) -> O
             (figure - bound).abs().max(f64::MIN_POSITIVE)
         }
     };
-    let windows = over_windows(plan, results, threshold, length);
+    let windows = over_windows(plan, results, threshold.metric, &threshold.selection, length);
     let judged = windows.into_iter().filter(|window| window.figure(threshold.aggregation).is_some());
     judged.filter(enough).max_by(|a, b| distance(a).total_cmp(&distance(b)))
 }
@@ -229,10 +228,8 @@ impl Case<'_> {
         if *lower_bounds == 0 || !self.threshold.operator.is_upper_bound() {
             return None;
         }
-        let q = match self.threshold.aggregation {
-            Aggregation::Max => 1.0,
-            other => other.quantile()?,
-        };
+        let aggregation = self.threshold.aggregation;
+        let q = if aggregation == Aggregation::Max { 1.0 } else { aggregation.quantile()? };
         // Had each of them taken for ever, the figure would stand so many ranks further up.
         let worst = q + *lower_bounds as f64 / trend.count() as f64;
         let worst_figure = if worst > 1.0 { None } else { trend.quantile(worst).map(millis) };

@@ -3,12 +3,10 @@
 //! A function of plan and results; no I/O, no clock. It fails closed: what could not be measured is never a
 //! pass. Every outcome comes with one sentence that gives the figure, the bound and the margin.
 //!
-//! - `figure`: the figure of a threshold, from the cells and seconds that its selector picks
 //! - `judge`: thresholds against their figures
 //! - `validity`: whether what was measured can carry a verdict at all
 //! - `statistics`: how sure a figure of few samples is
 
-mod figure;
 mod judge;
 mod sentence;
 mod statistics;

@@ -24,7 +24,7 @@ pub(super) fn reasons(plan: &Plan, results: &Results) -> Vec<Reason> {
     match &results.stop {
         Stop::Done => {}
         Stop::NotStarted(why) => {
-            add("not-started", Verdict::Invalid, None, format!("no load was made: {why}"))
+            add("not-started", Verdict::Invalid, None, format!("no load was made: {why}"));
         }
         Stop::Interrupted(signal) => {
             let text = format!("the run was interrupted by {signal} {}", after(plan, results));

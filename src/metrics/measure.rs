@@ -1,28 +1,47 @@
-//! The figure of a threshold, from the cells and seconds that its selector picks.
+//! What a metric was, over the run or over a window of it, in the cells and seconds that a selection picks.
+//!
+//! Verdict and reports both ask here, so that a threshold never judges another figure than the one that is shown.
 
 use std::time::Duration;
 
-use crate::metrics::{Histogram, Results, StepPoint, Trend};
-use crate::plan::{Aggregation, LoadId, Plan, Threshold};
+use super::{Histogram, Point, Results, StepPoint, Trend};
+use crate::plan::{Aggregation, LoadId, Plan, Selection, SpanId};
 use crate::words::{Metric, MetricKind, Phase};
 
-/// What a threshold's metric was, over the run or over one window of it.
+/// What a metric was, by its kind.
 #[derive(Clone, Debug)]
-pub(super) enum Measured {
+pub enum Measured {
     /// A sum: over all that was selected, and over the part of it that counts in rates.
-    Counter { count: f64, rated: f64, time: Duration },
+    Counter {
+        /// All of it.
+        count: f64,
+        /// What lies within the load's time.
+        rated: f64,
+        /// That time.
+        time: Duration,
+    },
     /// Yes among yes and no.
-    Rate { yes: u64, total: u64 },
+    Rate {
+        /// Yes.
+        yes: u64,
+        /// Yes and no.
+        total: u64,
+    },
     /// The values of a gauge, in order of time.
     Gauge(Vec<f64>),
     /// A distribution of times; some of them may be lower bounds of what is not known.
-    Trend { trend: Box<Trend>, lower_bounds: u64 },
+    Trend {
+        /// The distribution.
+        trend: Box<Trend>,
+        /// How many of its values are lower bounds.
+        lower_bounds: u64,
+    },
 }
 
 impl Measured {
     /// The figure that the aggregation makes of it, in milliseconds, fractions, counts or per second; `None`
     /// where there is nothing that it could be made of.
-    pub(super) fn figure(&self, aggregation: Aggregation) -> Option<f64> {
+    pub fn figure(&self, aggregation: Aggregation) -> Option<f64> {
         match self {
             Self::Counter { count, rated, time } => match aggregation {
                 Aggregation::Rate => (!time.is_zero()).then(|| rated / time.as_secs_f64()),
@@ -59,7 +78,7 @@ impl Measured {
     }
 
     /// How many samples there are, of what consists of samples.
-    pub(super) fn samples(&self) -> Option<u64> {
+    pub fn samples(&self) -> Option<u64> {
         match self {
             Self::Counter { .. } => None,
             Self::Rate { total, .. } => Some(*total),
@@ -70,14 +89,13 @@ impl Measured {
 }
 
 /// A duration in milliseconds, the unit of every threshold on times.
-pub(super) fn millis(time: Duration) -> f64 {
+pub fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// What the metric of a threshold was over the whole run.
-pub(super) fn over_run(plan: &Plan, results: &Results, threshold: &Threshold) -> Measured {
-    let selection = &threshold.selection;
-    let rated_spans: Vec<_> =
+/// What a metric was over the whole run.
+pub fn over_run(plan: &Plan, results: &Results, metric: Metric, selection: &Selection) -> Measured {
+    let rated_spans: Vec<SpanId> =
         (selection.spans.iter().copied()).filter(|span| plan.span(*span).phase == Phase::Load).collect();
     let time = results.rated_time(plan, &rated_spans);
     let requests = || results.select(selection);
@@ -88,7 +106,7 @@ pub(super) fn over_run(plan: &Plan, results: &Results, threshold: &Threshold) ->
     };
     let counter =
         |count: u64, rated: u64| Measured::Counter { count: count as f64, rated: rated as f64, time };
-    match threshold.metric {
+    match metric {
         Metric::HttpReqs => counter(requests().requests, in_stages().requests),
         Metric::DataSent => counter(requests().sent, in_stages().sent),
         Metric::DataReceived => counter(requests().received, in_stages().received),
@@ -116,8 +134,8 @@ pub(super) fn over_run(plan: &Plan, results: &Results, threshold: &Threshold) ->
             let (passes, fails) = results.checks(selection);
             Measured::Rate { yes: passes, total: passes + fails }
         }
-        Metric::Vus => Measured::Gauge(vus(plan, results, threshold, |point| &point.vus)),
-        Metric::VusMax => Measured::Gauge(vus(plan, results, threshold, |point| &point.vus_max)),
+        Metric::Vus => Measured::Gauge(vus(plan, results, selection, |point| &point.vus)),
+        Metric::VusMax => Measured::Gauge(vus(plan, results, selection, |point| &point.vus_max)),
         Metric::GeneratorCpu => Measured::Gauge(results.generator.cpu_share().into_iter().collect()),
         Metric::GeneratorLag => whole(results.generator.lag.clone()),
         Metric::IterationDuration => whole(results.iterations_of(&selection.spans).durations),
@@ -131,7 +149,7 @@ pub(super) fn over_run(plan: &Plan, results: &Results, threshold: &Threshold) ->
         | Metric::HttpReqReceiving
         | Metric::HttpReqCorrected => {
             let cell = requests();
-            let trend = cell.trends.of(threshold.metric).cloned().unwrap_or_default();
+            let trend = cell.trends.of(metric).cloned().unwrap_or_default();
             Measured::Trend { trend: Box::new(trend), lower_bounds: cell.lower_bounds }
         }
     }
@@ -142,13 +160,8 @@ fn whole(trend: Trend) -> Measured {
 }
 
 /// The virtual users of the selected loads, in the seconds of the selected stages.
-fn vus(
-    plan: &Plan,
-    results: &Results,
-    threshold: &Threshold,
-    of: impl Fn(&crate::metrics::Point) -> &Vec<u32>,
-) -> Vec<f64> {
-    let spans = || threshold.selection.spans.iter().map(|span| plan.span(*span));
+fn vus(plan: &Plan, results: &Results, selection: &Selection, of: impl Fn(&Point) -> &Vec<u32>) -> Vec<f64> {
+    let spans = || selection.spans.iter().map(|span| plan.span(*span));
     let mut loads: Vec<LoadId> = spans().filter_map(|span| span.load).collect();
     loads.sort_unstable();
     loads.dedup();
@@ -170,36 +183,38 @@ fn vus(
     values
 }
 
-/// What the metric of a threshold was in each window of that length that lies wholly in the selected stages, as
+/// What a metric was in each window of that length that lies wholly in the selected stages, as
 /// far as they were run. Windows slide in steps of a second, or of a point of a longer series.
-pub(super) fn over_windows(
+pub fn over_windows(
     plan: &Plan,
     results: &Results,
-    threshold: &Threshold,
+    metric: Metric,
+    selection: &Selection,
     length: Duration,
 ) -> Vec<Measured> {
     let resolution = results.seconds.resolution();
     let n_points = length.as_nanos().div_ceil(resolution.as_nanos());
     let n_points = usize::try_from(n_points).unwrap_or(usize::MAX).max(1);
-    let stretches = stretches(plan, results, threshold);
+    let window = resolution * u32::try_from(n_points).unwrap_or(u32::MAX);
+    let stretches = stretches(plan, results, selection);
     let mut windows = Vec::new();
     for first in 0..(results.seconds.points().len() + 1).saturating_sub(n_points) {
         let begin = resolution * u32::try_from(first).unwrap_or(u32::MAX);
-        let end = begin + resolution * u32::try_from(n_points).unwrap_or(u32::MAX);
+        let end = begin + window;
         if stretches.iter().any(|(from, to)| *from <= begin && end <= *to) {
             let mut all = StepPoint::default();
             for index in first..first + n_points {
-                all.merge(&results.point(index, &threshold.selection.steps));
+                all.merge(&results.point(index, &selection.steps));
             }
-            windows.extend(of_point(threshold.metric, &all, end - begin));
+            windows.extend(of_point(metric, &all, window));
         }
     }
     windows
 }
 
 /// The stretches of time that the selected stages cover without a gap, as far as the load went.
-fn stretches(plan: &Plan, results: &Results, threshold: &Threshold) -> Vec<(Duration, Duration)> {
-    let mut stages: Vec<(Duration, Duration)> = (threshold.selection.spans.iter())
+fn stretches(plan: &Plan, results: &Results, selection: &Selection) -> Vec<(Duration, Duration)> {
+    let mut stages: Vec<(Duration, Duration)> = (selection.spans.iter())
         .map(|span| plan.span(*span))
         .filter(|span| span.phase == Phase::Load)
         .map(|span| (span.start, (span.start + span.duration).min(results.elapsed)))
