@@ -14,43 +14,21 @@ use super::vu::Crew;
 const PERIOD: Duration = Duration::from_millis(5);
 
 /// Beats until it is dropped.
-#[cfg(target_os = "linux")]
 pub(super) async fn beat(crew: Rc<Crew>) {
-    use rustix::time::{
-        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
-        timerfd_settime,
-    };
-    use tokio::io::Interest;
-    use tokio::io::unix::AsyncFd;
-
-    let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
-    let Ok(timer) = timerfd_create(TimerfdClockId::Monotonic, flags) else { return by_sleeping(crew).await };
-    #[expect(deprecated, reason = "unsound only for a type that lies about its descriptor; OwnedFd does not")]
-    let Ok(timer) = AsyncFd::with_interest(timer, Interest::READABLE) else { return };
-    // 5 ms are no whole second, and fewer nanoseconds than a second has.
-    let period = Timespec { tv_sec: 0, tv_nsec: i64::from(PERIOD.subsec_nanos()) };
-    let begin = Instant::now();
-    let setting = Itimerspec { it_interval: period, it_value: period };
-    if timerfd_settime(timer.get_ref(), TimerfdTimerFlags::empty(), &setting).is_err() {
-        return by_sleeping(crew).await;
-    }
-    let mut beats = 0;
-    loop {
-        let Ok(mut ready) = timer.readable().await else { return };
-        let mut expired = [0; 8];
-        match rustix::io::read(timer.get_ref(), &mut expired) {
-            Ok(8) => beats = record(&crew, begin, beats, u64::from_ne_bytes(expired)),
-            Ok(_) | Err(_) => ready.clear_ready(),
+    #[cfg(target_os = "linux")]
+    if let Some(timer) = super::timer::exact::Exact::new() {
+        let begin = Instant::now();
+        let mut beats = 0;
+        if timer.set(PERIOD, PERIOD) {
+            while let Some(expired) = timer.expired().await {
+                beats = record(&crew, begin, beats, expired);
+            }
         }
     }
-}
-
-/// Elsewhere a timer of the runtime does it, whose own rounding of a millisecond is taken off.
-#[cfg(not(target_os = "linux"))]
-pub(super) async fn beat(crew: Rc<Crew>) {
     by_sleeping(crew).await;
 }
 
+/// Elsewhere a timer of the runtime does it, whose own rounding of a millisecond is taken off.
 async fn by_sleeping(crew: Rc<Crew>) {
     const ROUNDING: Duration = Duration::from_millis(1);
     let begin = Instant::now();

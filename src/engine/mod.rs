@@ -9,6 +9,7 @@
 //!
 //! This room formats no report, opens no file and knows no threshold: it turns a [`Plan`] into [`Results`].
 
+mod arrivals;
 mod connect;
 mod deadline;
 mod exchange;
@@ -17,6 +18,7 @@ mod inspect;
 mod ready;
 mod render;
 pub mod schedule;
+mod timer;
 mod turns;
 mod undo;
 mod vu;
@@ -26,6 +28,7 @@ mod worker;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -37,7 +40,7 @@ use self::deadline::Stopper;
 use self::vu::{Crew, StepEnd, Vu};
 use self::worker::{Assignment, Farewell, Order, Report};
 use crate::metrics::{Recorder, Results, Stop};
-use crate::plan::{Plan, StepId};
+use crate::plan::{Executor, Load, Plan, StepId};
 use crate::words::Phase;
 
 /// After a signal: GitHub kills a cancelled job 10 s after the first one, and reports are still to be written.
@@ -115,6 +118,7 @@ async fn conduct(
     let crew = Rc::new(Crew {
         recorder: RefCell::new(Recorder::new(&plan)),
         cleanup: RefCell::default(),
+        ends: RefCell::default(),
         stopper: Stopper::new(),
         plan: plan.clone(),
         dialer: dialer.clone(),
@@ -218,8 +222,10 @@ async fn load(
     let (reports, mut inbox) = unbounded_channel();
     // Time for the threads to come up, so that nobody is late for the first moment.
     let origin = Instant::now() + Duration::from_millis(50);
+    let pools = plan.loads.iter().map(|load| shared_pool(load)).collect::<Vec<_>>();
     for number in 0..workers {
         let assignment = Assignment {
+            pools: pools.clone(),
             plan: plan.clone(),
             dialer: dialer.clone(),
             origin,
@@ -261,6 +267,10 @@ async fn load(
                     working -= 1;
                     results.cleanup.merge(&farewell.cleanup);
                     results.generator.planned += farewell.planned;
+                    results.ends.resize(plan.loads.len(), Duration::ZERO);
+                    for (own, end) in results.ends.iter_mut().zip(farewell.ends) {
+                        *own = (*own).max(end);
+                    }
                     results.generator.panics.extend(farewell.panics);
                 }
                 None => break,
@@ -295,11 +305,22 @@ async fn load(
             }
         }
     }
-    let end = stopped_at.unwrap_or_else(Instant::now);
-    results.elapsed = end.saturating_duration_since(origin).min(plan.duration());
+    results.elapsed = match stopped_at {
+        Some(at) => at.saturating_duration_since(origin).min(plan.duration()),
+        None => results.ends.iter().copied().max().unwrap_or_default().min(plan.duration()),
+    };
+    for load in &plan.loads {
+        results.count_unstarted(load);
+    }
     results.generator.cpu = cpu_time().saturating_sub(cpu_before);
     results.generator.cpu_available = origin.elapsed() * cores;
     ending
+}
+
+/// The iterations that all virtual users of a load share, where they share any.
+fn shared_pool(load: &Load) -> Arc<AtomicU64> {
+    let shares = matches!(load.executor, Executor::SharedIterations { .. });
+    Arc::new(AtomicU64::new(load.executor.iterations().filter(|_| shares).unwrap_or(0)))
 }
 
 /// Orders the workers to stop; returns when to wait for them no longer.

@@ -95,6 +95,101 @@ fn fraction(duration: Duration, part: u32, whole: u32) -> Duration {
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
+/// The moments at which iterations of the open model are due, in order, counted from the start of the run's load.
+///
+/// k6's rule: at a constant rate iteration i is due at i / rate, the first one at once; on a ramp, when the
+/// integral of the rate reaches i, the first one when it reaches 1. Each moment is computed from its number,
+/// not from the moment before, so that no error adds up: 10,000/s for 10 s are 100,000 iterations.
+#[derive(Clone, Debug)]
+pub struct DueTimes {
+    /// Since the start of the load: when each piece begins, its length, its rates at both ends in iterations a
+    /// second, and the integral of the rate before it.
+    pieces: Vec<Piece>,
+    /// Of constant rates the first is due at once.
+    first_at_once: bool,
+    start_after: Duration,
+    /// The next number of this share, and the distance to the one after it.
+    number: u64,
+    step: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Piece {
+    begin: f64,
+    length: f64,
+    from: f64,
+    to: f64,
+    before: f64,
+}
+
+impl DueTimes {
+    /// The share of a load's arrivals that falls to one of several workers: every n-th. Empty in the closed model.
+    pub fn of(load: &Load, (index, workers): (u32, u32)) -> Self {
+        let (stages, mut from, first_at_once) = match &load.executor {
+            Executor::ConstantArrivalRate { rate, duration, .. } => (vec![(*duration, *rate)], *rate, true),
+            Executor::RampingArrivalRate { start_rate, stages, .. } => {
+                (stages.iter().map(|stage| (stage.duration, stage.target)).collect(), *start_rate, false)
+            }
+            Executor::RampingVus { .. }
+            | Executor::ConstantVus { .. }
+            | Executor::PerVuIterations { .. }
+            | Executor::SharedIterations { .. } => (Vec::new(), 0.0, false),
+        };
+        let (mut begin, mut before) = (0.0, 0.0);
+        let mut pieces = Vec::new();
+        for (duration, to) in stages {
+            let length = duration.as_secs_f64();
+            // A jump takes no time, so nothing is due in it.
+            if length > 0.0 {
+                pieces.push(Piece { begin, length, from, to, before });
+            }
+            before += (from + to) / 2.0 * length;
+            begin += length;
+            from = to;
+        }
+        let number = u64::from(index) + u64::from(!first_at_once);
+        Self { pieces, first_at_once, start_after: load.start_after, number, step: u64::from(workers) }
+    }
+
+    /// When the iteration of that number is due: where the integral of the rate reaches it.
+    fn due(&self, number: u64) -> Option<Duration> {
+        let wanted = number as f64;
+        let piece = self.pieces.iter().rev().find(|piece| piece.before < wanted || number == 0)?;
+        let reached = wanted - piece.before;
+        let seconds = if piece.from == piece.to {
+            if piece.from == 0.0 {
+                return None;
+            }
+            reached / piece.from
+        } else {
+            // from·t + (to - from)·t² / (2·length) = reached, solved without a difference of near equals.
+            let slope = (piece.to - piece.from) / piece.length;
+            let root = piece.from * piece.from + 2.0 * slope * reached;
+            // Rounding may leave the very end of a ramp to zero a hair below it.
+            if root < -1e-6 {
+                return None;
+            }
+            let root = root.max(0.0);
+            2.0 * reached / (piece.from + root.sqrt())
+        };
+        // A constant rate stops before its end, so that its count is exact; a ramp reaches its last at the end.
+        // The margin is rounding: a billionth of a second is no time.
+        let fits =
+            if self.first_at_once { seconds < piece.length - 1e-9 } else { seconds <= piece.length + 1e-9 };
+        fits.then(|| Duration::from_secs_f64(piece.begin + seconds.min(piece.length)))
+    }
+}
+
+impl Iterator for DueTimes {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let due = self.due(self.number)?;
+        self.number += self.step;
+        Some(self.start_after + due)
+    }
+}
+
 /// The virtual users that the plan wants at a moment, counted from the start of the run's load.
 pub fn vus_at(load: &Load, at: Duration) -> u32 {
     let wanted = |vu: &u32| shifts(load, *vu).iter().any(|shift| shift.start <= at && at < shift.stop);
@@ -205,6 +300,52 @@ mod tests {
         }
     }
 
+    fn arriving(executor: Executor) -> Load {
+        Load { executor, ..ramping(0, &[], 0.0, 0.0) }
+    }
+
+    fn constant(rate: f64, duration: f64) -> Load {
+        let duration = seconds(duration);
+        arriving(Executor::ConstantArrivalRate { rate, duration, preallocated_vus: 1, max_vus: 1 })
+    }
+
+    fn ramped(start_rate: f64, stages: &[(f64, f64)]) -> Load {
+        let stages = stages
+            .iter()
+            .map(|(duration, target)| Stage { duration: seconds(*duration), target: *target })
+            .collect();
+        arriving(Executor::RampingArrivalRate { start_rate, stages, preallocated_vus: 1, max_vus: 1 })
+    }
+
+    fn due(load: &Load) -> Vec<f64> {
+        DueTimes::of(load, (0, 1)).map(|due| (due.as_secs_f64() * 1000.0).round() / 1000.0).collect()
+    }
+
+    #[test]
+    fn a_constant_rate_is_exact_over_the_whole_run() {
+        assert_eq!(due(&constant(4.0, 1.0)), [0.0, 0.25, 0.5, 0.75]);
+        assert_eq!(DueTimes::of(&constant(10_000.0, 10.0), (0, 1)).count(), 100_000);
+        assert_eq!(DueTimes::of(&constant(1.0 / 3.0, 10.0), (0, 1)).count(), 4);
+        assert_eq!(DueTimes::of(&constant(7.0, 3600.0), (0, 1)).count(), 25_200);
+    }
+
+    /// The first is not due at once, but when the integral reaches 1: 2/s gives 0.5 s (peers.md, 1.1).
+    #[test]
+    fn a_ramping_rate_is_due_where_its_integral_is_whole() {
+        assert_eq!(due(&ramped(2.0, &[(2.0, 2.0)])), [0.5, 1.0, 1.5, 2.0]);
+        // 0 → 4/s over 2 s: the integral is t², so number i is due at √i.
+        assert_eq!(due(&ramped(0.0, &[(2.0, 4.0)])), [1.0, 1.414, 1.732, 2.0]);
+        // The fraction is carried over from stage to stage, and a pause in between brings nothing.
+        assert_eq!(
+            due(&ramped(1.5, &[(1.0, 1.5), (0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)])),
+            [0.667, 2.5]
+        );
+        assert_eq!(
+            DueTimes::of(&ramped(0.0, &[(10.0, 1000.0), (10.0, 1000.0), (10.0, 0.0)]), (0, 1)).count(),
+            20_000
+        );
+    }
+
     prop_compose! {
         fn any_ramp()(start_vus in 0_u32..60, stages in prop::collection::vec((0_u64..20_000, 0_u32..60), 1..7)) -> Load {
             let stages: Vec<(f64, u32)> = stages.iter().map(|(ms, target)| (*ms as f64 / 1e3, *target)).collect();
@@ -229,6 +370,35 @@ mod tests {
             }
             prop_assume!(at < begin);
             prop_assert!((f64::from(vus_at(&load, at)) - line).abs() <= 1.0, "{} at {at:?}, line {line}", vus_at(&load, at));
+        }
+
+        #[test]
+        fn workers_share_the_arrivals_without_loss_or_double(
+            rate in 0.1..500.0_f64, stages in prop::collection::vec((0.0..5.0_f64, 0.0..500.0_f64), 1..5), workers in 1_u32..5,
+        ) {
+            for load in [constant(rate, 3.0), ramped(rate, &stages)] {
+                let whole: Vec<Duration> = DueTimes::of(&load, (0, 1)).collect();
+                let mut shared: Vec<Duration> =
+                    (0..workers).flat_map(|index| DueTimes::of(&load, (index, workers))).collect();
+                shared.sort_unstable();
+                prop_assert_eq!(&whole, &shared);
+                prop_assert!(whole.windows(2).all(|pair| pair[0] <= pair[1]));
+                prop_assert!(whole.last().is_none_or(|last| *last <= load.duration()));
+            }
+        }
+
+        #[test]
+        fn as_many_arrive_as_the_area_under_the_rate(
+            start in 0.0..500.0_f64, stages in prop::collection::vec((0.0..5.0_f64, 0.0..500.0_f64), 1..5),
+        ) {
+            let mut area = 0.0;
+            let mut from = start;
+            for (length, to) in &stages {
+                area += (from + to) / 2.0 * length;
+                from = *to;
+            }
+            let count = DueTimes::of(&ramped(start, &stages), (0, 1)).count() as f64;
+            prop_assert!((count - area).abs() <= 1.0, "{count} of {area}");
         }
 
         #[test]

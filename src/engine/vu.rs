@@ -37,6 +37,8 @@ pub(super) struct Crew {
     pub(super) origin: Instant,
     pub(super) recorder: RefCell<Recorder>,
     pub(super) cleanup: RefCell<Cleanup>,
+    /// When the last iteration of each load ended, counted from the start of the load.
+    pub(super) ends: RefCell<Vec<Duration>>,
     pub(super) stopper: Rc<Stopper>,
 }
 
@@ -56,6 +58,8 @@ pub(super) struct Vu {
     deadline: Deadline,
     body: Vec<u8>,
     stages: StageCursor,
+    /// When the iteration was due, in the open model, until its first request has been made.
+    due: Option<Instant>,
 }
 
 /// How a step ended, for whoever runs steps in a row.
@@ -110,6 +114,7 @@ impl Vu {
             deadline: Deadline::new(now + Duration::from_secs(60)),
             body: Vec::new(),
             stages: StageCursor::default(),
+            due: None,
         }
     }
 
@@ -123,19 +128,24 @@ impl Vu {
             let Some(turn) = turns.next(|| *connection = None).await else { break };
             let begin = Instant::now();
             let span = self.stages.span(plan, load, crew.offset(begin));
+            if let Some(due) = turn.due {
+                crew.recorder.borrow_mut().iteration_lag(span, begin - due);
+            }
+            self.due = turn.due;
             let completed = self.iteration(load, turn.hard, begin).await;
-            self.undo_all().await;
+            let end = Instant::now();
             if completed {
-                let end = Instant::now();
-                crew.recorder.borrow_mut().iteration(&IterationEnd {
-                    load,
-                    span,
-                    end: crew.offset(end),
-                    duration: end - begin,
-                });
+                let iteration = IterationEnd { load, span, end: crew.offset(end), duration: end - begin };
+                crew.recorder.borrow_mut().iteration(&iteration);
             } else {
                 crew.recorder.borrow_mut().iteration_cut(span);
             }
+            {
+                let mut ends = crew.ends.borrow_mut();
+                let own = &mut ends[usize::from(load.0)];
+                *own = (*own).max(crew.offset(end));
+            }
+            self.undo_all().await;
             self.values.iteration += 1;
             self.values.slots[n_shared..].fill(None);
             self.retire_connection();
@@ -211,6 +221,7 @@ impl Vu {
         if crew.plan.target.connections.reuse == Reuse::Request {
             self.connection = None;
         }
+        let attempt = self.corrected(attempt, step, now);
         let mut sample = Sample {
             step: id,
             span,
@@ -264,6 +275,20 @@ impl Vu {
                 if kind == ErrorKind::Cut { StepEnd::Over } else { end }
             }
         }
+    }
+
+    /// Adds the time since the scheduled start, in the open model: of an iteration's first request since the
+    /// iteration was due, of a later one since its connection was wanted.
+    fn corrected(&mut self, mut attempt: Attempt, step: &Step, now: Instant) -> Attempt {
+        let is_open = step.load.is_some_and(|load| self.crew.plan.load(load).executor.is_open());
+        let waited = self.due.take().map_or(Duration::ZERO, |due| now - due);
+        if let Attempt::Answered { timings, .. } | Attempt::GaveUp { timings: Some(timings), .. } =
+            &mut attempt
+            && is_open
+        {
+            timings.corrected = Some(waited + timings.blocked + timings.duration());
+        }
+        attempt
     }
 
     /// Counts a request that got no answer.

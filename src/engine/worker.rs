@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -12,15 +13,16 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, LocalSet};
 
+use super::arrivals::{Arrivals, deal};
 use super::connect::Dialer;
 use super::deadline::{StopOrder, Stopper};
-use super::schedule::shifts;
-use super::turns::{Turns, Wanted};
+use super::schedule::{DueTimes, shifts};
+use super::turns::{Closed, Quota, Turns, Wanted};
 use super::undo::Undos;
 use super::vu::{Crew, Vu};
 use super::{heartbeat, schedule};
 use crate::metrics::{Cleanup, Interval, Recorder};
-use crate::plan::{LoadId, Plan};
+use crate::plan::{Executor, LoadId, Plan};
 
 /// What the collector tells all workers.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +48,8 @@ pub(super) struct Farewell {
     /// Virtual-user time that the plan wanted of this worker.
     pub(super) planned: Duration,
     pub(super) panics: Vec<String>,
+    /// When each load was over on this worker, counted from the start.
+    pub(super) ends: Vec<Duration>,
 }
 
 /// Everything that a worker needs to begin.
@@ -54,6 +58,8 @@ pub(super) struct Assignment {
     pub(super) dialer: Dialer,
     /// The start of the load.
     pub(super) origin: Instant,
+    /// The iterations that all virtual users of a load share, by load.
+    pub(super) pools: Vec<Arc<AtomicU64>>,
     /// Values that `setup` captured, by slot.
     pub(super) shared: Vec<Option<String>>,
     /// The number of this worker, from 0, and how many there are.
@@ -93,10 +99,11 @@ fn broken(panic: String) -> Farewell {
 }
 
 async fn watch_over(assignment: Assignment) -> Farewell {
-    let Assignment { plan, dialer, origin, shared, share, mut orders, reports } = assignment;
+    let Assignment { plan, dialer, origin, pools, shared, share, mut orders, reports } = assignment;
     let crew = Rc::new(Crew {
         recorder: RefCell::new(Recorder::new(&plan)),
         cleanup: RefCell::default(),
+        ends: RefCell::new(vec![Duration::ZERO; plan.loads.len()]),
         stopper: Stopper::new(),
         plan,
         dialer,
@@ -106,23 +113,49 @@ async fn watch_over(assignment: Assignment) -> Farewell {
     let mut planned = Vec::new();
     let (mut hands, mut tasks) = (Vec::new(), Vec::new());
     let slots: Vec<Option<Rc<str>>> = shared.into_iter().map(|value| value.map(Rc::from)).collect();
-    for (index, load) in (0_u16..).zip(&crew.plan.loads) {
+    let mut helpers = Vec::new();
+    for ((index, load), pool) in (0_u16..).zip(&crew.plan.loads).zip(pools) {
         let mut slots = slots.clone();
         slots.resize(load.slots.max(slots.len()), None);
+        let quota = match load.executor {
+            Executor::PerVuIterations { iterations, .. } => Quota::Own(iterations),
+            Executor::SharedIterations { .. } => Quota::Shared(pool),
+            Executor::RampingVus { .. }
+            | Executor::ConstantVus { .. }
+            | Executor::ConstantArrivalRate { .. }
+            | Executor::RampingArrivalRate { .. } => Quota::Unlimited,
+        };
+        let arrivals =
+            load.executor.is_open().then(|| Arrivals::new(origin, load.end() + load.graceful_stop));
         for number in (1..=load.executor.max_vus()).filter(|number| (number - 1) % share.1 == share.0) {
-            let shifts = shifts(load, number);
-            if !shifts.is_empty() {
+            let wanted = Rc::new(Wanted::default());
+            let turns = if let Some(arrivals) = &arrivals {
+                Turns::Open { arrivals: arrivals.clone(), number, wanted: wanted.clone() }
+            } else {
+                let shifts = shifts(load, number);
+                if shifts.is_empty() {
+                    continue;
+                }
                 planned.push(shifts.clone());
-                let (hand, task) = hire(&crew, LoadId(index), number, shifts, slots.clone());
-                hands.push(hand);
-                tasks.push(task);
-            }
+                Turns::Closed(Closed::new(
+                    origin,
+                    shifts,
+                    quota.clone(),
+                    crew.stopper.clone(),
+                    wanted.clone(),
+                ))
+            };
+            let (hand, task) = hire(&crew, LoadId(index), number, turns, wanted, slots.clone());
+            hands.push(hand);
+            tasks.push(task);
+        }
+        if let Some(arrivals) = arrivals {
+            let due = DueTimes::of(load, share);
+            tasks.push(tokio::task::spawn_local(deal(crew.clone(), LoadId(index), due, arrivals)));
         }
     }
-    let helpers = [
-        tokio::task::spawn_local(heartbeat::beat(crew.clone())),
-        tokio::task::spawn_local(report_every_second(crew.clone(), reports.clone(), seats(&hands))),
-    ];
+    helpers.push(tokio::task::spawn_local(heartbeat::beat(crew.clone())));
+    helpers.push(tokio::task::spawn_local(report_every_second(crew.clone(), reports.clone(), seats(&hands))));
 
     let mut everyone = pin!(all_done(tasks));
     let stopped = tokio::select! {
@@ -151,6 +184,11 @@ async fn watch_over(assignment: Assignment) -> Farewell {
     }
     // The collector is gone only when the process is about to end.
     let _ = reports.send(Report::Interval(Box::new(crew.recorder.borrow_mut().take())));
+    farewell.ends = crew.ends.take();
+    for (end, load) in farewell.ends.iter_mut().zip(&crew.plan.loads) {
+        // Only iterations may be done before their time is over.
+        *end = if load.executor.ends_by_itself() { (*end).min(load.end()) } else { load.end() };
+    }
     farewell.planned = planned.iter().map(|shifts| schedule::wanted_time(shifts, end)).sum();
     farewell.cleanup = crew.cleanup.take();
     farewell
@@ -160,11 +198,10 @@ fn hire(
     crew: &Rc<Crew>,
     load: LoadId,
     number: u32,
-    shifts: Vec<schedule::Shift>,
+    turns: Turns,
+    wanted: Rc<Wanted>,
     slots: Vec<Option<Rc<str>>>,
 ) -> (Hand, JoinHandle<()>) {
-    let wanted = Rc::new(Wanted::default());
-    let turns = Turns::new(crew.origin, shifts, crew.stopper.clone(), wanted.clone());
     let vu = Vu::new(crew.clone(), number, slots);
     let undos = vu.undos.clone();
     let stopper = crew.stopper.clone();

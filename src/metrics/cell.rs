@@ -22,6 +22,8 @@ pub struct Cell {
     pub skipped: u64,
     /// Latencies in `trends` that are only lower bounds: timed out or cut.
     pub lower_bounds: u64,
+    /// The same of `http_req_corrected`, iterations that never started included.
+    pub corrected_lower_bounds: u64,
     /// Captures that found nothing in an answer that had not failed, and templates left unfilled.
     pub scenario_errors: u64,
     /// The first of them.
@@ -163,6 +165,7 @@ impl Cell {
         self.interrupted += other.interrupted;
         self.skipped += other.skipped;
         self.lower_bounds += other.lower_bounds;
+        self.corrected_lower_bounds += other.corrected_lower_bounds;
         self.scenario_errors += other.scenario_errors;
         keep_first(&mut self.first_scenario_error, other.first_scenario_error.as_ref());
         self.sent += other.sent;

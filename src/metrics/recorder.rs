@@ -100,6 +100,10 @@ pub struct Interval {
     pub(super) lag: Trend,
     /// Virtual-user time of the plan that was not offered, by our fault.
     pub(super) lost: Duration,
+    /// Iterations of the open model that fell due.
+    pub(super) arrivals: u64,
+    /// Those of them that were late though a virtual user was idle.
+    pub(super) late_arrivals: u64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -302,6 +306,28 @@ impl Recorder {
         self.interval.lag.record(lateness);
     }
 
+    /// Counts iterations of the open model that fell due, and those that were late though somebody was idle.
+    pub fn arrivals(&mut self, due: u64, late: u64) {
+        self.interval.arrivals += due;
+        self.interval.late_arrivals += late;
+    }
+
+    /// Counts an iteration that was due in a span and never started. The time that it waited is a lower bound of
+    /// what its first request would have taken.
+    pub fn dropped(&mut self, span: SpanId, first_step: Option<StepId>, waited: Duration) {
+        self.interval.iterations[usize::from(span.0)].dropped += 1;
+        if let Some(step) = first_step {
+            let cell = self.cell(span, step);
+            cell.trends.corrected.record(waited);
+            cell.corrected_lower_bounds += 1;
+        }
+    }
+
+    /// Notes by how much the start of an iteration was behind its schedule.
+    pub fn iteration_lag(&mut self, span: SpanId, lag: Duration) {
+        self.interval.iterations[usize::from(span.0)].lag.record(lag);
+    }
+
     /// Notes virtual-user time of the plan that was not offered, by our fault.
     pub fn lost(&mut self, time: Duration) {
         self.interval.lost += time;
@@ -330,6 +356,7 @@ fn count(cell: &mut Cell, sample: &Sample, failed: bool) {
         trends.receiving.record(timings.receiving);
         if let Some(corrected) = timings.corrected {
             trends.corrected.record(corrected);
+            cell.corrected_lower_bounds += u64::from(timings.lower_bound);
         }
         cell.lower_bounds += u64::from(timings.lower_bound);
     }

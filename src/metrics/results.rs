@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::recorder::{Interval, Second};
 use super::seconds::{StepPoint, entry};
 use super::{Cell, Seconds, Trend};
-use crate::plan::{Cause, Plan, Selection, SpanId, StepId};
+use crate::plan::{Cause, Load, Plan, Selection, Span, SpanId, StepId};
 use crate::words::Phase;
 
 /// All that was measured in a run. Merging two of the same plan is exact, associative and commutative.
@@ -20,6 +20,8 @@ pub struct Results {
     pub seconds: Seconds,
     /// How long the load really lasted: its stages, or until it was ended early.
     pub elapsed: Duration,
+    /// When each load was over, counted from the start: the end of its stages, or of its last iteration.
+    pub ends: Vec<Duration>,
     /// What ended it.
     pub stop: Stop,
     /// What the generator knows of itself.
@@ -86,6 +88,10 @@ pub struct Generator {
     pub lost: Duration,
     /// Virtual-user time of the plan, as far as the load went.
     pub planned: Duration,
+    /// Iterations of the open model that fell due.
+    pub arrivals: u64,
+    /// Those of them that were late though a virtual user was idle.
+    pub late_arrivals: u64,
     /// Panics of virtual users or workers: bugs of ours.
     pub panics: Vec<String>,
 }
@@ -168,6 +174,8 @@ impl Results {
         }
         self.generator.lag.merge(&interval.lag);
         self.generator.lost += interval.lost;
+        self.generator.arrivals += interval.arrivals;
+        self.generator.late_arrivals += interval.late_arrivals;
     }
 
     fn add_second(&mut self, number: u32, second: &Second) {
@@ -214,6 +222,10 @@ impl Results {
         }
         self.seconds.merge(&other.seconds);
         self.elapsed = self.elapsed.max(other.elapsed);
+        for (index, end) in other.ends.iter().enumerate() {
+            let own = entry(&mut self.ends, index);
+            *own = (*own).max(*end);
+        }
         if other.stop > self.stop {
             self.stop = other.stop.clone();
         }
@@ -225,11 +237,24 @@ impl Results {
         own.cores += add.cores;
         own.lost += add.lost;
         own.planned += add.planned;
+        own.arrivals += add.arrivals;
+        own.late_arrivals += add.late_arrivals;
         own.panics.extend_from_slice(&add.panics);
         own.panics.sort_unstable();
         self.cleanup.merge(&other.cleanup);
         self.teardown_failures.extend_from_slice(&other.teardown_failures);
         self.teardown_failures.sort_unstable();
+    }
+
+    /// Counts the iterations of a load that was planned by their number, and did not get to all of them.
+    pub fn count_unstarted(&mut self, load: &Load) {
+        if let (Some(planned), Some(span)) = (load.executor.iterations(), load.stages.first()) {
+            let started: u64 = (load.stages.iter().chain([&load.grace]))
+                .map(|span| self.iterations(*span))
+                .map(|iterations| iterations.completed + iterations.cut)
+                .sum();
+            self.iterations[usize::from(span.0)].dropped = planned.saturating_sub(started);
+        }
     }
 
     /// The figures of one step in one span; `None` where it made no request there.
@@ -307,9 +332,13 @@ impl Results {
     /// The time that per-second rates over these spans refer to: that of their stages, as far as the load went.
     /// Stages of several loads that overlap count once.
     pub fn rated_time(&self, plan: &Plan, spans: &[SpanId]) -> Duration {
+        let end_of = |span: &Span| {
+            let load = span.load.and_then(|load| self.ends.get(usize::from(load.0)).copied());
+            (span.start + span.duration).min(load.unwrap_or(self.elapsed)).min(self.elapsed)
+        };
         let mut stages: Vec<(Duration, Duration)> = (spans.iter().map(|span| plan.span(*span)))
             .filter(|span| span.phase == Phase::Load)
-            .map(|span| (span.start.min(self.elapsed), (span.start + span.duration).min(self.elapsed)))
+            .map(|span| (span.start.min(self.elapsed), end_of(span)))
             .collect();
         stages.sort_unstable();
         let mut covered = Duration::ZERO;

@@ -115,6 +115,25 @@ impl Executor {
         }
     }
 
+    /// The iterations that it is planned to run, where that is what it plans.
+    pub fn iterations(&self) -> Option<u64> {
+        match self {
+            Self::PerVuIterations { vus, iterations, .. } => {
+                Some(u64::from(*vus).saturating_mul(*iterations))
+            }
+            Self::SharedIterations { iterations, .. } => Some(*iterations),
+            Self::RampingVus { .. }
+            | Self::ConstantVus { .. }
+            | Self::ConstantArrivalRate { .. }
+            | Self::RampingArrivalRate { .. } => None,
+        }
+    }
+
+    /// Whether it is over as soon as its iterations are done, and its duration only the most that it may take.
+    pub fn ends_by_itself(&self) -> bool {
+        self.iterations().is_some()
+    }
+
     /// Whether iterations start by the clock, and not when an earlier one has ended (the open model).
     pub const fn is_open(&self) -> bool {
         matches!(self, Self::ConstantArrivalRate { .. } | Self::RampingArrivalRate { .. })

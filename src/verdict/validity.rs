@@ -48,6 +48,15 @@ pub(super) fn reasons(plan: &Plan, results: &Results) -> Vec<Reason> {
     if started && results.stop == Stop::Done && results.iterations_of(&all_spans).completed == 0 {
         add("no-iterations", Verdict::Invalid, None, "not one iteration came to its end".to_owned());
     }
+    let offered = results.iterations_of(&all_spans);
+    let due = offered.completed + offered.cut + offered.dropped;
+    if started && results.stop == Stop::Done && offered.dropped as f64 / due as f64 > SHORT {
+        let text = format!(
+            "the offered load was not absorbed: {} of {due} iterations were never started, because every virtual user was still waiting for the target",
+            offered.dropped
+        );
+        add("not-absorbed", Verdict::Fail, Some(Section::Performance), text);
+    }
     for (step, first, count) in scenario_errors(plan, results) {
         let text = format!(
             "step `{step}`: the scenario does not fit the answers, {count} times; the first: {first}"
@@ -96,6 +105,13 @@ pub(super) fn ended_early(plan: &Plan, results: &Results) -> Option<String> {
 /// The planned load was not offered, by our fault.
 pub(super) fn load_not_offered(results: &Results) -> Option<String> {
     let generator = &results.generator;
+    let late = generator.late_arrivals as f64 / generator.arrivals as f64;
+    if late > SHORT {
+        let share = Fraction::new(late).map(Fraction::human).unwrap_or_default();
+        return Some(format!(
+            "palier did not offer the planned load in time: {share} of the iterations started late though a virtual user was idle"
+        ));
+    }
     let share = generator.lost.as_secs_f64() / generator.planned.as_secs_f64();
     (share > SHORT).then(|| {
         let share = Fraction::new(share).map(Fraction::human).unwrap_or_default();
