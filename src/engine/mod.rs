@@ -222,7 +222,7 @@ async fn load(
     let (reports, mut inbox) = unbounded_channel();
     // Time for the threads to come up, so that nobody is late for the first moment.
     let origin = Instant::now() + Duration::from_millis(50);
-    let pools = plan.loads.iter().map(|load| shared_pool(load)).collect::<Vec<_>>();
+    let pools = plan.loads.iter().map(shared_pool).collect::<Vec<_>>();
     for number in 0..workers {
         let assignment = Assignment {
             pools: pools.clone(),

@@ -150,10 +150,8 @@ pub fn over_run(plan: &Plan, results: &Results, metric: Metric, selection: &Sele
         | Metric::HttpReqCorrected => {
             let cell = requests();
             let trend = cell.trends.of(metric).cloned().unwrap_or_default();
-            let lower_bounds = match metric {
-                Metric::HttpReqCorrected => cell.corrected_lower_bounds,
-                _ => cell.lower_bounds,
-            };
+            let corrected = metric == Metric::HttpReqCorrected;
+            let lower_bounds = if corrected { cell.corrected_lower_bounds } else { cell.lower_bounds };
             Measured::Trend { trend: Box::new(trend), lower_bounds }
         }
     }
