@@ -51,7 +51,8 @@ fn level(verdict: Verdict) -> &'static str {
     }
 }
 
-fn command(level: &str, properties: &[(&str, &str)], text: &str) -> String {
+/// A workflow command that annotates: of a `level` such as `error`, with `file`, `line` and `title` as properties.
+pub fn command(level: &str, properties: &[(&str, &str)], text: &str) -> String {
     let properties: Vec<String> =
         properties.iter().map(|(key, value)| format!("{key}={}", escape_property(value))).collect();
     format!("::{level} {}::{}\n", properties.join(","), escape_data(text))
