@@ -29,3 +29,5 @@ pub mod summarize;
 
 #[cfg(feature = "demo")]
 pub mod demo;
+
+pub mod cli;

@@ -1,3 +1,10 @@
-//! The `palier` binary.
+//! The `palier` binary: all of it is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+use palier::cli::{self, Env};
+
+fn main() -> ExitCode {
+    let env = Env::new(std::env::vars_os());
+    cli::main(&env, std::env::args_os()).into()
+}

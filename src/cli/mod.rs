@@ -1,0 +1,151 @@
+//! The command line: a file a command.
+//!
+//! The only room that prints, reads the environment, or decides an exit code; nobody imports it. What is said
+//! on the way goes to standard error, the result to standard output.
+//!
+//! - `run`, `check`, `demo`, `report`: the commands
+//! - `planning`: from arguments to a plan, or to all that is wrong with the profile
+//! - `outline`: a plan in words
+//! - `progress`, `signals`: the run, watched and ended
+//! - `ci`, `host`, `run_id`: what is known of a run beside its profile
+//! - `env`, `terminal`, `exit`, `failure`: what palier is started with, and how it ends
+
+mod check;
+mod ci;
+mod demo;
+mod env;
+mod exit;
+mod failure;
+mod host;
+mod outline;
+mod planning;
+mod progress;
+mod report;
+mod run;
+mod run_id;
+mod signals;
+mod terminal;
+
+use std::ffi::OsString;
+
+use clap::builder::Resettable;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+pub use env::Env;
+pub use exit::{ExitCode, OnWarn};
+pub use terminal::ColorWhen;
+
+use terminal::Terminal;
+
+/// Applies staged load to an HTTP service, and ends in a verdict that a pipeline can gate on.
+#[derive(Debug, Parser)]
+#[command(name = "palier", version, arg_required_else_help = true, subcommand_required = true)]
+#[command(after_help = "\
+Examples:
+  palier run quick --demo                        try it out: 30 s against a demo API that palier brings along
+  palier run quick --target http://localhost:5000
+  palier run load.toml --set load.stages[2].target=50
+  palier check load.toml                         is the profile right, and what would it do?
+  palier report palier-report/summary.json       the reports of a run once more
+
+`palier run --help` explains the exit codes.")]
+struct Cli {
+    /// When to colour
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t, env = "PALIER_COLOR")]
+    #[arg(hide_possible_values = true, help = "When to colour: auto, always or never")]
+    color: ColorWhen,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a load test, and say what it found
+    Run(run::Args),
+    /// Check a profile without making any load, and show what it would do
+    Check(check::Args),
+    /// Serve an employees API to try palier out on, until Ctrl-C
+    Demo(demo::Args),
+    /// Render the reports of a run again
+    Report(report::Args),
+}
+
+/// Does what the arguments ask for.
+pub fn main(env: &Env, args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match parse(env, &args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Whoever asked for help and went away does not miss it.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::Usage } else { ExitCode::Pass };
+        }
+    };
+    let terminal = Terminal::new(cli.color, env);
+    let result = match &cli.command {
+        Command::Run(args) => run::run(args, env, terminal),
+        Command::Check(args) => check::check(args, env),
+        Command::Demo(args) => demo::serve(args),
+        Command::Report(args) => report::report(args, terminal),
+    };
+    result.unwrap_or_else(|failure| failure.tell(env, terminal))
+}
+
+fn parse(env: &Env, args: &[OsString]) -> Result<Cli, clap::Error> {
+    let wants_demo = args.iter().any(|arg| arg == "--demo");
+    let command = Cli::command().mut_subcommands(|command| {
+        command.mut_args(|arg| {
+            // An empty variable is as good as none; and a flag goes before every variable, not only its own.
+            let is_blank = arg.get_env().is_some_and(|name| env.get(&name.to_string_lossy()).is_none());
+            let is_overruled = wants_demo && arg.get_id() == "target";
+            if is_blank || is_overruled { arg.env(Resettable::Reset) } else { arg }
+        })
+    });
+    Cli::from_arg_matches(&command.try_get_matches_from(args)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, String> {
+        let args: Vec<OsString> = line.split_whitespace().map(Into::into).collect();
+        super::parse(&Env::default(), &args).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_definitions_are_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_is_misspelt_is_told_the_nearest_name() {
+        let error = parse("palier rum quick").expect_err("no such command");
+        assert!(error.contains("'run'"), "{error}");
+        let error = parse("palier run quick --time-scal 2").expect_err("no such flag");
+        assert!(error.contains("--time-scale"), "{error}");
+        let error = parse("palier report s.json --format junit").expect_err("no such format");
+        assert!(error.contains("junit.xml"), "{error}");
+    }
+
+    #[test]
+    fn a_demo_has_a_target_of_its_own() {
+        let error = parse("palier run quick --demo --target http://localhost").expect_err("both");
+        assert!(error.contains("--target"), "{error}");
+    }
+
+    #[test]
+    fn amounts_that_mean_nothing_are_refused() {
+        for wrong in ["0", "-1", "nan", "1e9", "x"] {
+            assert!(parse(&format!("palier run quick --time-scale={wrong}")).is_err(), "{wrong}");
+        }
+        for wrong in ["5", "-1s", "soon"] {
+            assert!(parse(&format!("palier run quick --wait={wrong}")).is_err(), "{wrong}");
+        }
+        for wrong in ["1.5", "-0.1", "130%", "some"] {
+            assert!(parse(&format!("palier demo --error-rate={wrong}")).is_err(), "{wrong}");
+        }
+        assert!(parse("palier demo --error-rate 30% --latency 20ms --port 0").is_ok());
+        assert!(parse("palier run quick --time-scale 0.1 --wait 30s --color never -q").is_ok());
+    }
+}

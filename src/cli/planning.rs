@@ -1,0 +1,105 @@
+//! From arguments to a plan, or to all that is wrong with the profile.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::failure::Failure;
+use super::{Env, demo};
+use crate::plan::{self, Plan, Settings};
+use crate::profile::{self, Disk, Found, Override, Profile, Request};
+use crate::units::{UnitError, parse_duration};
+
+/// What is to be run, and how it differs from what the profile says.
+#[derive(Debug, clap::Args)]
+pub(super) struct ProfileArgs {
+    /// quick, standard, intensive, another of profiles/NAME.toml, or a path
+    #[arg(value_name = "PROFILE")]
+    pub(super) profile: String,
+    /// The address to put under load, instead of the profile's
+    #[arg(long, value_name = "URL", env = "PALIER_TARGET", hide_env_values = true)]
+    pub(super) target: Option<String>,
+    /// Change a value of the profile: --set load.stages[2].target=50
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub(super) set: Vec<String>,
+    /// Multiply the load's times, not pauses or timeouts: 0.1 for a quick look
+    #[arg(long, value_name = "F", default_value = "1", value_parser = time_scale, hide_default_value = true)]
+    pub(super) time_scale: f64,
+}
+
+/// What a run is told beside its profile.
+pub(super) struct Given<'a> {
+    /// The id of the run.
+    pub(super) run: String,
+    /// How long to wait for the target, whatever the profile says.
+    pub(super) wait: Option<Duration>,
+    /// The demo, if it is the target.
+    pub(super) demo: Option<&'a demo::Demo>,
+}
+
+/// Reads the profile and lays out what a run of it does.
+pub(super) fn plan(args: &ProfileArgs, given: Given<'_>, env: &Env) -> Result<(Profile, Plan), Failure> {
+    let folder = std::env::current_dir()
+        .map_err(|error| Failure::other(error).while_doing("cannot tell which folder this is"))?;
+    let mut overrides: Vec<Override> = args.set.iter().cloned().map(Override::Set).collect();
+    let path = "target.url";
+    if let Some(value) = args.target.clone() {
+        overrides.push(Override::Flag { flag: "--target", path, value });
+    }
+    if let Some(demo) = given.demo {
+        overrides.push(Override::Flag { flag: "--demo", path, value: demo.url() });
+    }
+    let request =
+        Request { name: &args.profile, folder: &folder, overrides: &overrides, variables: env.variables() };
+    let profile = profile::load(&request, &Disk).map_err(|error| refused(&args.profile, error))?;
+    let settings = Settings { run: given.run, time_scale: args.time_scale, wait: given.wait };
+    match plan::build(&profile, &settings) {
+        Ok(plan) => Ok((profile, plan)),
+        Err(diagnostics) => Err(Failure::Profile {
+            name: profile.name,
+            diagnostics,
+            sources: profile.sources,
+            secrets: profile.secrets,
+        }),
+    }
+}
+
+/// Where a profile was found, in words.
+pub(super) fn found(profile: &Profile) -> String {
+    match &profile.found {
+        Found::Path(path) | Found::Folder(path) => path.display().to_string(),
+        Found::BuiltIn(path) => format!("built in, {path}"),
+    }
+}
+
+fn refused(name: &str, error: profile::Error) -> Failure {
+    match error {
+        profile::Error::Rejected(rejected) => Failure::Profile {
+            name: name.to_owned(),
+            diagnostics: rejected.diagnostics,
+            sources: rejected.sources,
+            secrets: rejected.secrets,
+        },
+        profile::Error::Unknown { ref looked, .. } => {
+            let help = format!("looked for {}", looked.join(", "));
+            Failure::usage(error).help(help)
+        }
+        profile::Error::Unreadable { ref path, .. } => {
+            let is_folder = Path::new(path).is_dir();
+            let failure = Failure::usage(error);
+            if is_folder { failure.help("name a file in that folder") } else { failure }
+        }
+    }
+}
+
+/// Beyond a thousand times nobody would see the end of it.
+fn time_scale(text: &str) -> Result<f64, UnitError> {
+    match text.parse::<f64>() {
+        Ok(scale) if scale > 0.0 && scale <= 1000.0 => Ok(scale),
+        Ok(_) | Err(_) => Err(UnitError("it is a number above 0, at most 1000".into())),
+    }
+}
+
+/// A duration of the command line.
+pub(super) fn duration(text: &str) -> Result<Duration, UnitError> {
+    parse_duration(text).map_err(|error| UnitError(format!("it {error}")))
+}

@@ -1,0 +1,190 @@
+//! `palier run`: a load test from its profile to its verdict.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::ci::{self, Provider};
+use super::exit::Ending;
+use super::failure::Failure;
+use super::planning::{self, Given, ProfileArgs, plan};
+use super::progress::{Progress, ProgressMode};
+use super::terminal::Terminal;
+use super::{Env, ExitCode, OnWarn, demo, host, outline, run_id, signals, terminal};
+use crate::engine;
+use crate::metrics::Stop;
+use crate::plan::Plan;
+use crate::report::console::{self, Look};
+use crate::report::write::append_step_summary;
+use crate::report::{Format, Outputs, Summary, WriteError, annotations};
+use crate::summarize::{Circumstances, summarize};
+use crate::verdict::judge;
+
+/// What is to be run, and what becomes of the result.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  palier run quick --demo
+  palier run standard --target https://staging.example.com --wait 2m
+  palier run load.toml --set load.stages[2].target=50 --time-scale 0.1
+
+Exit codes, the first that applies:
+  2     the command line or the profile is wrong; no load was made
+  99    fail: a threshold does not hold
+  105   a signal ended the run; the reports are written
+  98    invalid: what was measured cannot carry a verdict
+  1     anything else, for example a report that could not be written
+  3     warn, under `--on-warn warn`
+  0     pass; warn, too, by default")]
+pub(super) struct Args {
+    #[command(flatten)]
+    profile: ProfileArgs,
+    /// How long to wait for the target to be ready, whatever the profile says
+    #[arg(long, value_name = "DURATION", value_parser = planning::duration, env = "PALIER_WAIT")]
+    wait: Option<Duration>,
+    /// Start the demo API, and run against it
+    #[arg(long, conflicts_with = "target")]
+    demo: bool,
+    /// Where the reports go
+    #[arg(long, value_name = "DIR", default_value = "palier-report", env = "PALIER_OUT")]
+    out: PathBuf,
+    /// What a warning that does not hold makes of the exit code
+    #[arg(long, value_name = "CODE", value_enum, default_value_t, env = "PALIER_ON_WARN")]
+    on_warn: OnWarn,
+    /// How to show what is going on
+    #[arg(long, value_name = "HOW", value_enum, default_value_t, env = "PALIER_PROGRESS")]
+    progress: ProgressMode,
+    /// Say nothing but the result
+    #[arg(short, long, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Show the whole plan before the run, and where each report is after it
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+/// Runs the load test. Whatever comes of the load, every report is written that can be.
+pub(super) fn run(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode, Failure> {
+    let (start, began) = (SystemTime::now(), Instant::now());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::other(error).while_doing("cannot start a runtime"))?;
+    let mut signals = {
+        let _entered = runtime.enter();
+        signals::listen().map_err(|error| Failure::other(error).while_doing("cannot listen for signals"))?
+    };
+    // Before the profile is read, because its address becomes part of the plan.
+    let demo = if args.demo { Some(demo::start()?) } else { None };
+    let given = Given { run: run_id::new(start, || fastrand::u32(..)), wait: args.wait, demo: demo.as_ref() };
+    let (profile, plan) = plan(&args.profile, given, env)?;
+    let destination = Destination::open(&args.out, env)?;
+    if args.verbose {
+        terminal::say(&outline::in_full(&plan, &profile));
+    }
+    if !args.quiet {
+        terminal::say(&outline::introduction(&plan, &profile));
+    }
+
+    let plan = Arc::new(plan);
+    let mode = if args.quiet { ProgressMode::None } else { args.progress };
+    let mut progress = Progress::new(Arc::clone(&plan), mode, Provider::detect(env), terminal);
+    let results = runtime.block_on(engine::run(Arc::clone(&plan), &mut signals, &mut progress));
+    progress.finish();
+
+    let judgement = judge(&plan, &results);
+    let mut ending = Ending {
+        verdict: judgement.verdict,
+        interrupted: matches!(results.stop, Stop::Interrupted(_)),
+        written: true,
+    };
+    let circumstances = Circumstances {
+        start,
+        duration: began.elapsed(),
+        environment: ci::environment(env),
+        host: host::host(),
+        memory: host::peak_memory(),
+        notes: notes(args, &plan),
+        exit_code: ExitCode::of(ending, args.on_warn).code(),
+    };
+    let mut summary = summarize(&plan, &results, &judgement, &circumstances);
+    let problems = destination.write(&summary);
+    if !problems.is_empty() {
+        // What could be written says how the run ends, too.
+        ending.written = false;
+        summary.exit_code = ExitCode::of(ending, args.on_warn).code();
+        let _ = destination.outputs.write_all(&summary);
+    }
+
+    let report = destination.outputs.path(Format::Markdown).display().to_string();
+    let look = Look { colour: terminal.colour, width: terminal::width(), report: Some(&report) };
+    let mut text = console::render(&summary, &look);
+    if Provider::detect(env) == Provider::GitHub {
+        text += &annotations::render(&summary);
+    }
+    for problem in &problems {
+        terminal.complain(problem, None);
+    }
+    if args.verbose {
+        for format in Format::ALL {
+            terminal::say(&destination.outputs.path(format).display().to_string());
+        }
+    }
+    if let Err(error) = terminal::print(&text) {
+        Failure::other(error).while_doing("cannot print the result").tell(env, terminal);
+        ending.written = false;
+    }
+    Ok(ExitCode::of(ending, args.on_warn))
+}
+
+/// Where reports go.
+struct Destination<'a> {
+    outputs: Outputs,
+    /// The page of the job on GitHub.
+    step_summary: Option<&'a Path>,
+}
+
+impl<'a> Destination<'a> {
+    /// Makes sure that reports can be written, before any load is made.
+    fn open(folder: &Path, env: &'a Env) -> Result<Self, Failure> {
+        let outputs = Outputs::open(folder).map_err(Failure::other)?;
+        let step_summary = env.get("GITHUB_STEP_SUMMARY").map(Path::new);
+        if let Some(path) = step_summary {
+            // Nothing is appended, but the file is opened for it.
+            append_step_summary(path, "").map_err(|error| {
+                Failure::other(error)
+                    .help("`GITHUB_STEP_SUMMARY` names that file; unset it where there is none")
+            })?;
+        }
+        // Should this run be killed, nobody finds the verdict of the one before.
+        outputs.clear().map_err(Failure::other)?;
+        Ok(Self { outputs, step_summary })
+    }
+
+    /// Writes all that can be; why the others cannot.
+    fn write(&self, summary: &Summary) -> Vec<WriteError> {
+        let written = Format::ALL.map(|format| self.outputs.write(format, summary).map(drop));
+        let page = self.step_summary.map(|path| append_step_summary(path, &Format::Markdown.render(summary)));
+        written.into_iter().chain(page).filter_map(Result::err).collect()
+    }
+}
+
+/// How the run differs from what its profile says, a sentence each.
+fn notes(args: &Args, plan: &Plan) -> Vec<String> {
+    let mut notes = Vec::new();
+    #[expect(clippy::float_cmp, reason = "1 is what nobody asked to change")]
+    if args.profile.time_scale != 1.0 {
+        let scale = args.profile.time_scale;
+        notes.push(format!("The times of the load are {scale} times those of the profile (`--time-scale`)."));
+    }
+    if args.demo {
+        notes.push("The target is the demo API that palier brings along (`--demo`).".to_owned());
+    } else if args.profile.target.is_some() {
+        notes.push(format!("The target is {}, from `--target`.", plan.target.url));
+    }
+    if let Some(wait) = args.wait {
+        let wait = crate::units::human_duration(wait);
+        notes.push(format!("The target was given {wait} to be ready (`--wait`)."));
+    }
+    for set in &args.profile.set {
+        notes.push(format!("`--set {set}` changes the profile."));
+    }
+    notes.iter().map(|note| plan.secrets.mask(note).into_owned()).collect()
+}

@@ -1,0 +1,135 @@
+//! Standard output and standard error: who hears what, in colour or not.
+//!
+//! The result goes to standard output, everything said on the way to standard error. A reader that has gone,
+//! such as `head`, neither stops a run nor changes its exit code.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use anstyle::{AnsiColor, Style};
+
+use super::Env;
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum ColorWhen {
+    /// On a terminal, unless `NO_COLOR` is set; with `FORCE_COLOR` or `CLICOLOR_FORCE` everywhere
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// Both streams, and how they are to look.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terminal {
+    /// Whether standard output is coloured.
+    pub(super) colour: bool,
+    /// Whether standard error is coloured.
+    pub(super) colour_of_errors: bool,
+    /// Whether standard error is a terminal that can redraw a line.
+    pub(super) can_redraw: bool,
+}
+
+/// The columns of a log, and of a terminal that does not say how wide it is.
+const WIDTH: usize = 120;
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const HELP: Style = AnsiColor::Cyan.on_default();
+
+impl Terminal {
+    /// The streams of this process.
+    pub(super) fn new(when: ColorWhen, env: &Env) -> Self {
+        let (out, err) = (io::stdout().is_terminal(), io::stderr().is_terminal());
+        Self {
+            colour: is_coloured(when, env, out),
+            colour_of_errors: is_coloured(when, env, err),
+            can_redraw: err && env.get("TERM") != Some("dumb") && !env.is_on("CI"),
+        }
+    }
+
+    /// Says what went wrong, with all that led to it, and how to mend it.
+    pub(super) fn complain(self, error: &dyn std::error::Error, help: Option<&str>) {
+        let mut lines = vec![format!("{} {error}", self.paint(ERROR, "error:"))];
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            lines.push(format!("  because: {error}"));
+            cause = error.source();
+        }
+        lines.extend(help.map(|help| format!("  {} {help}", self.paint(HELP, "help:"))));
+        say(&lines.join("\n"));
+    }
+
+    fn paint(self, style: Style, text: &str) -> String {
+        if self.colour_of_errors { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+}
+
+/// Writes a result to standard output.
+pub(super) fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+/// Says something on the way. Nobody may listen; there is nobody to tell that to.
+pub(super) fn say(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// The columns of standard output.
+pub(super) fn width() -> usize {
+    columns(rustix::termios::tcgetwinsize(io::stdout()))
+}
+
+/// The columns of standard error, which may be resized at any time.
+pub(super) fn width_of_errors() -> usize {
+    columns(rustix::termios::tcgetwinsize(io::stderr()))
+}
+
+fn columns(size: rustix::io::Result<rustix::termios::Winsize>) -> usize {
+    match size {
+        Ok(size) if size.ws_col > 0 => size.ws_col.into(),
+        Ok(_) | Err(_) => WIDTH,
+    }
+}
+
+/// The flag goes before `NO_COLOR` (no-color.org), that before those that force it, those before what the stream is.
+fn is_coloured(when: ColorWhen, env: &Env, is_terminal: bool) -> bool {
+    match when {
+        ColorWhen::Always => true,
+        ColorWhen::Never => false,
+        ColorWhen::Auto if env.get("NO_COLOR").is_some() => false,
+        ColorWhen::Auto if env.is_on("CLICOLOR_FORCE") || env.is_on("FORCE_COLOR") => true,
+        ColorWhen::Auto => is_terminal && env.get("CLICOLOR") != Some("0") && env.get("TERM") != Some("dumb"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check<const N: usize>(when: ColorWhen, variables: [(&str, &str); N], expected: [bool; 2]) {
+        let env = Env::of(variables);
+        let coloured = [true, false].map(|is_terminal| is_coloured(when, &env, is_terminal));
+        assert_eq!(coloured, expected, "on a terminal and off it");
+    }
+
+    #[test]
+    fn colour_follows_flag_then_environment_then_terminal() {
+        check(ColorWhen::Auto, [], [true, false]);
+        check(ColorWhen::Always, [("NO_COLOR", "1")], [true, true]);
+        check(ColorWhen::Never, [("FORCE_COLOR", "1")], [false, false]);
+        check(ColorWhen::Auto, [("NO_COLOR", "1"), ("FORCE_COLOR", "1")], [false, false]);
+        check(ColorWhen::Auto, [("NO_COLOR", "")], [true, false]);
+        check(ColorWhen::Auto, [("FORCE_COLOR", "3")], [true, true]);
+        check(ColorWhen::Auto, [("CLICOLOR_FORCE", "1"), ("CLICOLOR", "0")], [true, true]);
+        check(ColorWhen::Auto, [("CLICOLOR", "0")], [false, false]);
+        check(ColorWhen::Auto, [("CLICOLOR_FORCE", "0")], [true, false]);
+        check(ColorWhen::Auto, [("TERM", "dumb")], [false, false]);
+    }
+}
