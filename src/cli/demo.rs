@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::failure::Failure;
 use super::planning;
-use super::{ExitCode, signals, terminal};
+use super::ExitCode;
 use crate::units::{Fraction, UnitError};
 
 /// How the demo is served, and how badly.
@@ -47,6 +47,7 @@ fn share(text: &str) -> Result<f64, UnitError> {
 /// Serves until a signal comes.
 #[cfg(feature = "demo")]
 pub(super) fn serve(args: &Args) -> Result<ExitCode, Failure> {
+    use super::{signals, terminal};
     use crate::demo::Options;
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -21,6 +21,11 @@ impl Env {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// Whether a variable is set, but to nothing.
+    pub(super) fn is_blank(&self, name: &str) -> bool {
+        self.variables.get(name).is_some_and(String::is_empty)
+    }
+
     /// Whether a variable is set to `true`, in any case of letters.
     pub fn is_true(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))

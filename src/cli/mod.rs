@@ -6,7 +6,7 @@
 //! - `run`, `check`, `demo`, `report`: the commands
 //! - `planning`: from arguments to a plan, or to all that is wrong with the profile
 //! - `outline`: a plan in words
-//! - `progress`, `signals`: the run, watched and ended
+//! - `progress`, `glance`, `signals`: the run, watched and ended
 //! - `ci`, `host`, `run_id`: what is known of a run beside its profile
 //! - `env`, `terminal`, `exit`, `failure`: what palier is started with, and how it ends
 
@@ -16,6 +16,7 @@ mod demo;
 mod env;
 mod exit;
 mod failure;
+mod glance;
 mod host;
 mod outline;
 mod planning;
@@ -29,7 +30,7 @@ mod terminal;
 use std::ffi::OsString;
 
 use clap::builder::Resettable;
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{Arg, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use env::Env;
 pub use exit::{ExitCode, OnWarn};
@@ -50,9 +51,9 @@ Examples:
 
 `palier run --help` explains the exit codes.")]
 struct Cli {
-    /// When to colour
+    /// When to colour: auto, always or never
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t, env = "PALIER_COLOR")]
-    #[arg(hide_possible_values = true, help = "When to colour: auto, always or never")]
+    #[arg(hide_possible_values = true, hide_env_values = true, display_order = 100)]
     color: ColorWhen,
     #[command(subcommand)]
     command: Command,
@@ -92,15 +93,14 @@ pub fn main(env: &Env, args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn parse(env: &Env, args: &[OsString]) -> Result<Cli, clap::Error> {
+    // An empty variable is as good as none: pipelines pass on inputs that nobody gave.
+    let is_blank = |arg: &Arg| arg.get_env().is_some_and(|name| env.is_blank(&name.to_string_lossy()));
+    // A flag goes before every variable, not only before its own.
     let wants_demo = args.iter().any(|arg| arg == "--demo");
-    let command = Cli::command().mut_subcommands(|command| {
-        command.mut_args(|arg| {
-            // An empty variable is as good as none; and a flag goes before every variable, not only its own.
-            let is_blank = arg.get_env().is_some_and(|name| env.get(&name.to_string_lossy()).is_none());
-            let is_overruled = wants_demo && arg.get_id() == "target";
-            if is_blank || is_overruled { arg.env(Resettable::Reset) } else { arg }
-        })
-    });
+    let is_overruled = |arg: &Arg| wants_demo && arg.get_id() == "target";
+    let forget =
+        |arg: Arg| if is_blank(&arg) || is_overruled(&arg) { arg.env(Resettable::Reset) } else { arg };
+    let command = Cli::command().mut_args(forget).mut_subcommands(|command| command.mut_args(forget));
     Cli::from_arg_matches(&command.try_get_matches_from(args)?)
 }
 

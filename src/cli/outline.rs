@@ -3,9 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::planning::found;
-use crate::plan::{Executor, Load, Pause, Plan, SpanId, Step, StepId};
-use crate::profile::Profile;
+use crate::plan::{Executor, Load, Pause, Plan, SpanId, Step, StepId, Threshold};
+use crate::profile::{Profile, Source};
 use crate::report::show::one_line;
 use crate::units::{human_duration, human_number};
 use crate::words::Level;
@@ -56,7 +55,7 @@ pub(super) fn introduction(plan: &Plan, profile: &Profile) -> String {
         "palier {} runs {} ({}) against {}\n{}, {}; {}, {}; run {}",
         env!("CARGO_PKG_VERSION"),
         one_line(&plan.profile, 60),
-        one_line(&found(profile), 200),
+        one_line(&profile.found.to_string(), 200),
         plan.target.url,
         loads_line(plan),
         counted(plan.steps.len(), "step"),
@@ -72,11 +71,11 @@ pub(super) fn in_full(plan: &Plan, profile: &Profile) -> String {
     let mut outline = Outline { text: String::new() };
     let description = plan.description.as_deref().map(|text| format!(": {}", one_line(text, 200)));
     outline.entry("profile", &format!("{}{}", plan.profile, description.unwrap_or_default()));
-    outline.entry("", &found(profile));
-    let mut sources: Vec<&str> = profile.sources.iter().map(|(_, source)| source.name.as_str()).collect();
-    sources.dedup();
-    for source in sources.iter().skip(1) {
-        outline.entry("", &format!("with {source}"));
+    outline.entry("", &profile.found.to_string());
+    for (_, Source { name, text }) in profile.sources.iter().skip(1) {
+        // A flag has one line of text, a file many.
+        let value = if name.starts_with("--") { format!(" {}", one_line(text, 200)) } else { String::new() };
+        outline.entry("", &format!("with {name}{value}"));
     }
     outline.entry("target", &target(plan));
     for load in &plan.loads {
@@ -192,7 +191,7 @@ impl Outline {
                     } else {
                         format!("{}:{}", it.place.file, it.place.line)
                     };
-                    vec![it.section.to_string(), it.name.clone(), place]
+                    vec![it.section.to_string(), threshold_text(it), place]
                 })
                 .collect();
             if rows.is_empty() {
@@ -205,6 +204,16 @@ impl Outline {
     }
 }
 
+fn threshold_text(threshold: &Threshold) -> String {
+    let mut parts = vec![threshold.name.clone()];
+    if !threshold.name.ends_with(&threshold.expression) {
+        parts.push(format!("{} {}", threshold.metric, threshold.expression));
+    }
+    parts.extend(threshold.window.map(|window| format!("in the worst {}", human_duration(window))));
+    parts.extend(threshold.abort.map(|_| "ends the run early".to_owned()));
+    parts.join(", ")
+}
+
 fn target(plan: &Plan) -> String {
     let url = &plan.target.url;
     match &plan.target.ready {
@@ -214,6 +223,7 @@ fn target(plan: &Plan) -> String {
             ready.status,
             human_duration(ready.within)
         ),
+        None if plan.target.wait.is_zero() => url.clone(),
         None => format!("{url}, tried for {}", human_duration(plan.target.wait)),
     }
 }
@@ -263,4 +273,50 @@ pub(super) fn counted(n: impl TryInto<u64>, what: &str) -> String {
 pub(super) fn clock(time: Duration) -> String {
     let seconds = time.as_secs();
     format!("{}m{:02}s", seconds / 60, seconds % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::super::Env;
+    use super::super::planning::{Given, ProfileArgs, plan};
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        profile: ProfileArgs,
+    }
+
+    /// The outline of a profile of this repository.
+    fn outline(line: &str) -> String {
+        let line = Line::parse_from(format!("palier {line}").split(' '));
+        let given = Given { run: "r".into(), wait: None, demo: None };
+        let (profile, plan) = plan(&line.profile, given, &Env::default()).expect("a plan");
+        in_full(&plan, &profile) + "\n" + &introduction(&plan, &profile)
+    }
+
+    #[test]
+    fn a_plan_is_shown_with_all_that_it_does() {
+        insta::with_settings!({ filters => [(env!("CARGO_PKG_VERSION"), "[VERSION]")] }, {
+            insta::assert_snapshot!(outline("quick --target http://localhost:8080 --set load.stages[0].target=5"));
+        });
+    }
+
+    #[test]
+    fn every_executor_has_words() {
+        let line = |executor: &str, sets: &[&str]| {
+            let sets: Vec<String> = sets.iter().map(|set| format!("--set load.{set}")).collect();
+            let text =
+                outline(&format!("standard --set load={{executor=\"{executor}\"}} {}", sets.join(" ")));
+            let line = text.lines().find_map(|line| line.strip_prefix("load"));
+            line.expect("a load").trim().to_owned()
+        };
+        assert_eq!(line("constant-vus", &["duration=\"30s\"", "vus=1"]), "constant-vus: 1 VU for 30 s");
+        assert_eq!(
+            line("ramping-vus", &["stages=[{duration=\"1m\",target=3}]", "start_after=\"90s\""]),
+            "ramping-vus: 1 stage over 1m, up to 3 VUs, from 1m30s on"
+        );
+    }
 }

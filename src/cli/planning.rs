@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::failure::Failure;
 use super::{Env, demo};
 use crate::plan::{self, Plan, Settings};
-use crate::profile::{self, Disk, Found, Override, Profile, Request};
+use crate::profile::{self, Disk, Override, Profile, Request};
 use crate::units::{UnitError, parse_duration};
 
 /// What is to be run, and how it differs from what the profile says.
@@ -60,14 +60,6 @@ pub(super) fn plan(args: &ProfileArgs, given: Given<'_>, env: &Env) -> Result<(P
             sources: profile.sources,
             secrets: profile.secrets,
         }),
-    }
-}
-
-/// Where a profile was found, in words.
-pub(super) fn found(profile: &Profile) -> String {
-    match &profile.found {
-        Found::Path(path) | Found::Folder(path) => path.display().to_string(),
-        Found::BuiltIn(path) => format!("built in, {path}"),
     }
 }
 

@@ -5,19 +5,20 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::ci::Provider;
-use super::outline::{clock, counted, load_line, loads_line};
+use super::glance::{Glance, stage_text, stages_at};
+use super::outline::{clock, counted, loads_line};
 use super::terminal::{Terminal, width_of_errors};
 use crate::engine::{RunPhase, Watcher};
 use crate::metrics::Results;
-use crate::plan::{Executor, Load, Plan, SpanId};
-use crate::report::show::one_line;
+use crate::plan::Plan;
+use crate::report::show::{NONE, shortened};
 use crate::units::{Fraction, human_duration, human_number};
 use crate::verdict;
 
 /// How to show what is going on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum ProgressMode {
-    /// live on a terminal, plain elsewhere
+    /// Live on a terminal, plain elsewhere and in pipelines
     #[default]
     Auto,
     /// One line, redrawn every second
@@ -94,17 +95,16 @@ impl<W: Write> Progress<W> {
             return;
         }
         self.wipe();
-        self.write(&format!("{}\n", self.plan.secrets.mask(text)));
+        self.write(&format!("{text}\n"));
     }
 
     /// Nobody may be listening, which is no reason to stop.
     fn write(&mut self, text: &str) {
+        let text = self.plan.secrets.mask(text);
         let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
     }
 
     fn draw(&mut self, text: &str) {
-        // A line that reaches the last column would be wrapped, and could not be wiped.
-        let text: String = text.chars().take((self.width)().saturating_sub(1)).collect();
         self.write(&format!("\r\x1b[2K{text}"));
         self.is_drawn = true;
     }
@@ -155,42 +155,46 @@ impl<W: Write> Progress<W> {
                 ready.status,
                 human_duration(ready.within)
             ),
+            None if target.wait.is_zero() => format!("connecting to {}", target.url),
             None => format!("waiting for {}, for {} at most", target.url, human_duration(target.wait)),
         }
     }
 
     fn show(&mut self, results: &Results, elapsed: Duration) {
         let second = elapsed.as_secs();
+        let stage = stages_at(&self.plan, second);
         match self.mode {
             ProgressMode::Live => {
+                let left = self.plan.duration().saturating_sub(Duration::from_secs(second));
+                let time = format!("{} left", clock(left));
                 let now = Glance::new(results, second, 1);
                 let lately = Glance::new(results, second, WINDOW);
-                let left = self.plan.duration().saturating_sub(Duration::from_secs(second));
-                let line = self.line(&format!("{} left", clock(left)), second, &now, &lately);
-                self.draw(line.trim_end());
+                // A line that reaches the last column would be wrapped, and could not be wiped: the stage gives way.
+                let width = (self.width)().saturating_sub(1);
+                let rest = line(&time, "", &now, &lately).chars().count();
+                let stage = shortened(&stage, width.saturating_sub(rest));
+                let line = line(&time, &stage, &now, &lately);
+                self.draw(&line.chars().take(width).collect::<String>());
             }
             ProgressMode::Plain if second / EVERY > self.last / EVERY => {
-                let lately = Glance::new(results, second, EVERY);
-                let line = self.line(&clock(Duration::from_secs(second)), second, &lately, &lately);
                 self.last = second;
-                self.write(&format!("{}\n", line.trim_end()));
+                let lately = Glance::new(results, second, EVERY);
+                let width = self.stage_width;
+                let stage = format!("{:<width$}", shortened(&stage, 60));
+                let line = line(&clock(Duration::from_secs(second)), &stage, &lately, &lately);
+                self.write(&format!("{line}\n"));
             }
             ProgressMode::Auto | ProgressMode::Plain | ProgressMode::None => {}
         }
     }
+}
 
-    fn line(&self, time: &str, second: u64, now: &Glance, lately: &Glance) -> String {
-        let stage = stages_at(&self.plan, second);
-        let stage = one_line(&stage, 60);
-        let p95 = lately.p95.map_or_else(|| "–".to_owned(), human_duration);
-        let errors = lately.errors.and_then(Fraction::new).map_or_else(|| "–".to_owned(), Fraction::human);
-        let width = self.stage_width;
-        let rate = human_number(now.rate);
-        format!(
-            "  {time}  {stage:<width$}  {:>4} VUs  {rate:>6} req/s  p95 {p95:<7}  errors {errors}",
-            now.vus
-        )
-    }
+/// Requests of the last second on a terminal; all else is of the last ten.
+fn line(time: &str, stage: &str, now: &Glance, lately: &Glance) -> String {
+    let p95 = lately.p95.map_or_else(|| NONE.to_owned(), human_duration);
+    let errors = lately.errors.and_then(Fraction::new).map_or_else(|| NONE.to_owned(), Fraction::human);
+    let rate = human_number(now.rate);
+    format!("  {time}  {stage}  {:>4} VUs  {rate:>6} req/s  p95 {p95:<7}  errors {errors}", now.vus)
 }
 
 impl<W: Write> Watcher for Progress<W> {
@@ -227,83 +231,78 @@ impl<W: Write> Watcher for Progress<W> {
     }
 }
 
-/// The last seconds of a load, in the figures that a line has.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Glance {
-    vus: u32,
-    /// Requests a second.
-    rate: f64,
-    p95: Option<Duration>,
-    /// The share of them that failed, or of which a check did not hold.
-    errors: Option<f64>,
-}
-
-impl Glance {
-    /// The `length` seconds before the second of that number.
-    fn new(results: &Results, second: u64, length: u64) -> Self {
-        let resolution = results.seconds.resolution().as_secs().max(1);
-        let points = results.seconds.points();
-        let index =
-            |second: u64| usize::try_from(second / resolution).unwrap_or(usize::MAX).min(points.len());
-        let first = index(second.saturating_sub(length));
-        // Of a point that holds several seconds, the last ones may be still to come.
-        let recent = &points[first..index(second + resolution - 1).max(first)];
-        let mut total = crate::metrics::StepPoint::default();
-        for point in recent {
-            total.merge(&point.total());
-        }
-        let time = second.saturating_sub(first as u64 * resolution).max(1);
-        // The second that has just begun may have been sampled already.
-        let sampled = points[..index(second + resolution)].iter().rev().find(|point| !point.vus.is_empty());
-        Self {
-            vus: sampled.map_or(0, |point| point.vus.iter().sum()),
-            rate: total.requests as f64 / time as f64,
-            p95: total.durations.quantile(0.95),
-            errors: (total.requests > 0).then(|| total.errors as f64 / total.requests as f64),
-        }
-    }
-}
-
-/// The stages that the second before this moment belongs to, of all loads.
-fn stages_at(plan: &Plan, second: u64) -> String {
-    let middle = Duration::from_secs(second).saturating_sub(Duration::from_millis(500));
-    let is_now = |id: &&SpanId| {
-        let span = plan.span(**id);
-        span.start <= middle && middle < span.start + span.duration
-    };
-    let stages: Vec<String> = plan
-        .loads
-        .iter()
-        .filter_map(|load| {
-            let id = load.stages.iter().find(is_now)?;
-            Some(stage_text(plan, load, *id))
-        })
-        .collect();
-    if !stages.is_empty() {
-        stages.join(", ")
-    } else if middle < plan.duration() {
-        "–".to_owned()
-    } else {
-        "finishing".to_owned()
-    }
-}
-
-/// A stage, where it leads to, and how long that takes: `climb 1m→20 VUs`.
-fn stage_text(plan: &Plan, load: &Load, id: SpanId) -> String {
-    let span = plan.span(id);
-    let name = one_line(&span.name, 24);
-    let time = crate::units::show_duration(span.duration);
-    let target = human_number(span.target.unwrap_or_default());
-    match &load.executor {
-        Executor::RampingVus { .. } => format!("{name} {time}→{target} VUs"),
-        Executor::RampingArrivalRate { .. } => format!("{name} {time}→{target}/s"),
-        Executor::ConstantVus { .. }
-        | Executor::PerVuIterations { .. }
-        | Executor::SharedIterations { .. }
-        | Executor::ConstantArrivalRate { .. } => load_line(load),
-    }
-}
-
 fn seconds_since_epoch() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::glance::sample;
+    use super::*;
+
+    /// What is said of a run of twenty seconds that is then stopped.
+    fn said(mode: ProgressMode, provider: Provider, width: fn() -> usize) -> String {
+        let plan = Arc::new(sample::plan());
+        let results = sample::results(&plan);
+        let mut progress = Progress::to(Vec::new(), Arc::clone(&plan), mode, provider, width);
+        progress.phase(RunPhase::Ready);
+        progress.phase(RunPhase::Load);
+        for second in 1..=20 {
+            let elapsed = Duration::from_secs(second) + Duration::from_millis(150);
+            assert_eq!(progress.second(&results, elapsed), None);
+        }
+        progress.phase(RunPhase::Undo);
+        progress.phase(RunPhase::Teardown);
+        progress.finish();
+        String::from_utf8(progress.out).expect("text")
+    }
+
+    #[test]
+    fn a_log_has_a_line_every_ten_seconds() {
+        insta::assert_snapshot!(said(ProgressMode::Plain, Provider::Other, || 120), @r"
+        connecting to http://127.0.0.1:1
+          0m10s  climb 10s→20 VUs     20 VUs      12 req/s  p95 10 ms    errors 0 %
+          0m20s  stage 2 10s→0 VUs     2 VUs      12 req/s  p95 30 ms    errors 25.0 %
+        interrupted: undoing what was created; a second signal ends it at once
+        ");
+    }
+
+    #[test]
+    fn on_github_the_lines_are_a_group_that_ends_before_the_verdict() {
+        insta::assert_snapshot!(said(ProgressMode::Plain, Provider::GitHub, || 120), @r"
+        connecting to http://127.0.0.1:1
+        ::group::load: 2 stages over 20 s, up to 20 VUs
+          0m10s  climb 10s→20 VUs     20 VUs      12 req/s  p95 10 ms    errors 0 %
+          0m20s  stage 2 10s→0 VUs     2 VUs      12 req/s  p95 30 ms    errors 25.0 %
+        ::endgroup::
+        interrupted: undoing what was created; a second signal ends it at once
+        ");
+    }
+
+    #[test]
+    fn on_gitlab_they_are_a_section() {
+        let text = said(ProgressMode::Plain, Provider::GitLab, || 120);
+        let (start, end) = (text.find("\x1b[0Ksection_start:"), text.find("\x1b[0Ksection_end:"));
+        assert!(start.is_some() && start < end, "{text:?}");
+        assert!(text.contains(":palier_load\r\x1b[0Kload: 2 stages over 20 s, up to 20 VUs\n"), "{text:?}");
+        assert!(text.find("interrupted") > end, "{text:?}");
+    }
+
+    #[test]
+    fn a_terminal_has_one_line_that_is_wiped_in_the_end() {
+        for (width, fits) in [((|| 120) as fn() -> usize, 120), (|| 70, 70), (|| 20, 20)] {
+            let text = said(ProgressMode::Live, Provider::GitHub, width);
+            let drawn: Vec<&str> = text.split("\r\x1b[2K").skip(1).collect();
+            let (last, drawn) = drawn.split_last().expect("lines");
+            assert_eq!(drawn.len(), 20);
+            assert!(drawn.iter().all(|line| line.chars().count() < fits && !line.contains('\n')), "{text:?}");
+            assert!(last.starts_with("interrupted"), "{last:?}");
+            assert!(!text.contains("group"), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn none_is_nothing() {
+        assert_eq!(said(ProgressMode::None, Provider::GitHub, || 120), "");
+    }
 }

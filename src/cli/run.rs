@@ -40,19 +40,39 @@ pub(super) struct Args {
     #[command(flatten)]
     profile: ProfileArgs,
     /// How long to wait for the target to be ready, whatever the profile says
-    #[arg(long, value_name = "DURATION", value_parser = planning::duration, env = "PALIER_WAIT")]
+    #[arg(long, value_name = "DURATION", value_parser = planning::duration, env = "PALIER_WAIT", hide_env_values = true)]
     wait: Option<Duration>,
     /// Start the demo API, and run against it
     #[arg(long, conflicts_with = "target")]
     demo: bool,
     /// Where the reports go
-    #[arg(long, value_name = "DIR", default_value = "palier-report", env = "PALIER_OUT")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "palier-report",
+        env = "PALIER_OUT",
+        hide_env_values = true
+    )]
     out: PathBuf,
     /// What a warning that does not hold makes of the exit code
-    #[arg(long, value_name = "CODE", value_enum, default_value_t, env = "PALIER_ON_WARN")]
+    #[arg(
+        long,
+        value_name = "CODE",
+        value_enum,
+        default_value_t,
+        env = "PALIER_ON_WARN",
+        hide_env_values = true
+    )]
     on_warn: OnWarn,
     /// How to show what is going on
-    #[arg(long, value_name = "HOW", value_enum, default_value_t, env = "PALIER_PROGRESS")]
+    #[arg(
+        long,
+        value_name = "HOW",
+        value_enum,
+        default_value_t,
+        env = "PALIER_PROGRESS",
+        hide_env_values = true
+    )]
     progress: ProgressMode,
     /// Say nothing but the result
     #[arg(short, long, conflicts_with = "verbose")]

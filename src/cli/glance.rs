@@ -1,0 +1,198 @@
+//! The last seconds of a load: the figures and the stage that a line of progress shows.
+
+use std::time::Duration;
+
+use super::outline::load_line;
+use crate::metrics::{Results, StepPoint};
+use crate::plan::{Executor, Load, Plan, SpanId};
+use crate::report::show::{NONE, one_line};
+use crate::units::{human_number, show_duration};
+
+/// The last seconds of a load, in the figures that a line has.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Glance {
+    /// Virtual users, the newest figure there is.
+    pub(super) vus: u32,
+    /// Requests a second.
+    pub(super) rate: f64,
+    /// Of their `http_req_duration`.
+    pub(super) p95: Option<Duration>,
+    /// The share of them that failed, or of which a check did not hold.
+    pub(super) errors: Option<f64>,
+}
+
+impl Glance {
+    /// The `length` seconds before the second of that number.
+    pub(super) fn new(results: &Results, second: u64, length: u64) -> Self {
+        let resolution = results.seconds.resolution().as_secs().max(1);
+        let points = results.seconds.points();
+        let index =
+            |second: u64| usize::try_from(second / resolution).unwrap_or(usize::MAX).min(points.len());
+        let first = index(second.saturating_sub(length));
+        // Of a point that holds several seconds, the last ones may be still to come.
+        let recent = &points[first..index(second + resolution - 1).max(first)];
+        let mut total = StepPoint::default();
+        for point in recent {
+            total.merge(&point.total());
+        }
+        let time = second.saturating_sub(first as u64 * resolution).max(1);
+        // The second that has just begun may have been sampled already.
+        let sampled = points[..index(second + resolution)].iter().rev().find(|point| !point.vus.is_empty());
+        Self {
+            vus: sampled.map_or(0, |point| point.vus.iter().sum()),
+            rate: total.requests as f64 / time as f64,
+            p95: total.durations.quantile(0.95),
+            errors: (total.requests > 0).then(|| total.errors as f64 / total.requests as f64),
+        }
+    }
+}
+
+/// The stages that the second before this moment belongs to, of all loads.
+pub(super) fn stages_at(plan: &Plan, second: u64) -> String {
+    let middle = Duration::from_secs(second).saturating_sub(Duration::from_millis(500));
+    let is_now = |id: &&SpanId| {
+        let span = plan.span(**id);
+        span.start <= middle && middle < span.start + span.duration
+    };
+    let stages: Vec<String> = plan
+        .loads
+        .iter()
+        .filter_map(|load| {
+            let id = load.stages.iter().find(is_now)?;
+            Some(stage_text(plan, load, *id))
+        })
+        .collect();
+    if !stages.is_empty() {
+        stages.join(", ")
+    } else if middle < plan.duration() {
+        NONE.to_owned()
+    } else {
+        "finishing".to_owned()
+    }
+}
+
+/// A stage, where it leads to, and how long that takes: `climb 1m→20 VUs`.
+pub(super) fn stage_text(plan: &Plan, load: &Load, id: SpanId) -> String {
+    let span = plan.span(id);
+    let name = one_line(&span.name, 24);
+    let time = show_duration(span.duration);
+    let target = human_number(span.target.unwrap_or_default());
+    match &load.executor {
+        Executor::RampingVus { .. } => format!("{name} {time}→{target} VUs"),
+        Executor::RampingArrivalRate { .. } => format!("{name} {time}→{target}/s"),
+        Executor::ConstantVus { .. }
+        | Executor::PerVuIterations { .. }
+        | Executor::SharedIterations { .. }
+        | Executor::ConstantArrivalRate { .. } => load_line(load),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod sample {
+    //! A run of twenty seconds, second by second.
+
+    use std::collections::BTreeMap;
+    use std::io;
+    use std::path::Path;
+
+    use super::*;
+    use crate::metrics::{Failure, Recorder, Sample, Timings};
+    use crate::plan::{LoadId, Settings, StepId, build};
+    use crate::profile::{self, Files};
+    use crate::words::ErrorKind;
+
+    struct Text;
+
+    impl Files for Text {
+        fn read(&self, _: &Path) -> io::Result<String> {
+            Ok("target = { url = \"http://127.0.0.1:1\" }
+                step = [{ name = \"get\", get = \"/\" }]
+                [load]
+                executor = \"ramping-vus\"
+                stages = [
+                  { name = \"climb\", duration = \"10s\", target = 20 },
+                  { duration = \"10s\", target = 0 },
+                ]"
+            .to_owned())
+        }
+
+        fn exists(&self, _: &Path) -> bool {
+            true
+        }
+    }
+
+    /// Up to 20 virtual users in ten seconds, and down again.
+    pub(in super::super) fn plan() -> Plan {
+        let request = profile::Request {
+            name: "sample.toml",
+            folder: Path::new(""),
+            overrides: &[],
+            variables: &BTreeMap::new(),
+        };
+        let profile = profile::load(&request, &Text).expect("a profile");
+        let settings = Settings { run: "r".into(), time_scale: 1.0, wait: None };
+        build(&profile, &settings).expect("a plan")
+    }
+
+    /// Twelve requests a second of 10 ms, and from 10 s on of 30 ms, of which every fourth fails.
+    pub(in super::super) fn results(plan: &Plan) -> Results {
+        let mut recorder = Recorder::new(plan);
+        for second in 0..20_u32 {
+            let span = plan.loads[0].stages[second as usize / 10];
+            let vus = if second < 10 { 2 * second } else { 40 - 2 * second };
+            recorder.vus(second, LoadId(0), vus, 20);
+            for request in 0..12_u32 {
+                let fails = second >= 10 && request % 4 == 0;
+                let waiting = Duration::from_millis(if second < 10 { 10 } else { 30 });
+                recorder.request(&Sample {
+                    step: StepId(0),
+                    span,
+                    start: Duration::from_secs(u64::from(second)),
+                    timings: Some(Timings { waiting, ..Timings::default() }),
+                    status: None,
+                    failure: if fails { Failure::Kind(ErrorKind::Status) } else { Failure::None },
+                    passes: 0,
+                    fails: 0,
+                    sent: 1,
+                    received: 1,
+                });
+            }
+        }
+        let mut results = Results::new(plan);
+        results.add(recorder.take());
+        results
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_glance_covers_its_seconds_and_no_other() {
+        let results = sample::results(&sample::plan());
+        let glance = Glance::new(&results, 10, 10);
+        assert_eq!((glance.vus, glance.rate, glance.errors), (20, 12.0, Some(0.0)));
+        assert!(glance.p95.is_some_and(|p95| p95.as_millis() == 10), "{glance:?}");
+        let glance = Glance::new(&results, 15, 10);
+        assert_eq!((glance.vus, glance.rate, glance.errors), (10, 12.0, Some(0.125)));
+        assert_eq!(Glance::new(&results, 15, 1).errors, Some(0.25));
+        assert_eq!(Glance::new(&results, 0, 10), Glance { rate: 0.0, ..Glance::default() });
+    }
+
+    #[test]
+    fn after_the_end_there_is_nothing_to_see_but_the_last_users() {
+        let results = sample::results(&sample::plan());
+        let glance = Glance::new(&results, 60, 10);
+        assert_eq!((glance.rate, glance.p95, glance.errors), (0.0, None, None));
+    }
+
+    #[test]
+    fn a_second_belongs_to_the_stage_that_it_ends_in() {
+        let plan = sample::plan();
+        assert_eq!(stages_at(&plan, 1), "climb 10s→20 VUs");
+        assert_eq!(stages_at(&plan, 10), "climb 10s→20 VUs");
+        assert_eq!(stages_at(&plan, 11), "stage 2 10s→0 VUs");
+        assert_eq!(stages_at(&plan, 21), "finishing");
+    }
+}
