@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::ExitCode;
 use super::failure::Failure;
 use super::planning;
-use super::ExitCode;
 use crate::units::{Fraction, UnitError};
 
 /// How the demo is served, and how badly.

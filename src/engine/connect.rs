@@ -18,6 +18,7 @@ use tokio_rustls::TlsConnector;
 
 use super::wire::{Measures, Meter, Metered};
 use crate::plan::Target;
+use crate::units::human_duration;
 use crate::words::ErrorKind;
 
 /// Why something could not be done on the network, in the terms of reports.
@@ -149,7 +150,7 @@ impl Dialer {
             Ok(Err(error)) => Err(of_io(&error, &format!("connect to {address}"))),
             Err(_) => Err(Trouble::new(
                 ErrorKind::ConnectTimeout,
-                format!("connect to {address}: no answer within {:?}", self.connect_timeout),
+                format!("connect to {address}: no answer within {}", human_duration(self.connect_timeout)),
             )),
         }
     }

@@ -10,6 +10,7 @@
 //! This room formats no report, opens no file and knows no threshold: it turns a [`Plan`] into [`Results`].
 
 mod arrivals;
+mod attempt;
 mod connect;
 mod deadline;
 mod exchange;
@@ -18,6 +19,7 @@ mod inspect;
 mod ready;
 mod render;
 pub mod schedule;
+mod step;
 mod timer;
 mod turns;
 mod undo;
@@ -37,7 +39,8 @@ use tokio::task::LocalSet;
 
 use self::connect::Dialer;
 use self::deadline::Stopper;
-use self::vu::{Crew, StepEnd, Vu};
+use self::step::StepEnd;
+use self::vu::{Crew, Vu};
 use self::worker::{Assignment, Farewell, Order, Report};
 use crate::metrics::{Recorder, Results, Stop};
 use crate::plan::{Executor, Load, Plan, StepId};
@@ -125,6 +128,7 @@ async fn conduct(
         origin: Instant::now(),
     });
     let mut caretaker = Vu::new(crew.clone(), 0, vec![None; plan.slots.len()]);
+    caretaker.is_talkative = true;
     let mut hurried = false;
     if !plan.setup.is_empty() {
         watcher.phase(RunPhase::Setup);

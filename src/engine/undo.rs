@@ -4,16 +4,23 @@
 //! that it can still be sent when the virtual user has gone on, was cut, or is no more.
 
 use std::cell::RefCell;
-use std::time::Duration;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::Uri;
 use http_body_util::Full;
 
+use super::attempt::{Attempt, Limits};
 use super::render::Values;
-use super::vu::Crew;
-use crate::metrics::{Cleanup, Leftover};
+use super::vu::{Crew, Vu};
+use crate::metrics::{Cleanup, Failure, Leftover, Sample};
 use crate::plan::{Step, StepId};
+use crate::words::{ErrorKind, Phase};
+
+/// How long one attempt to undo something may take, and all attempts after one iteration.
+const UNDO_ATTEMPT: Duration = Duration::from_secs(5);
+const UNDO_ALL: Duration = Duration::from_secs(30);
 
 /// What a virtual user has created and not undone, the latest last.
 #[derive(Debug, Default)]
@@ -101,6 +108,78 @@ impl Undos {
     pub(super) fn give_up_all(&mut self, crew: &Crew) {
         while let Some(undo) = self.next() {
             self.give_up(crew, undo.trouble());
+        }
+    }
+}
+
+impl Vu {
+    /// Undoes what the iteration created and did not undo itself. What cannot be undone stays noted.
+    pub(super) async fn undo_all(&mut self) {
+        if self.undos.borrow().is_empty() {
+            return;
+        }
+        let crew = Rc::clone(&self.crew);
+        let latest = Instant::now() + UNDO_ALL;
+        let Some(span) = crew.plan.spans_of(Phase::Cleanup).next() else { return };
+        let mut backoff = Backoff::default();
+        loop {
+            let Some(undo) = self.undos.borrow().next() else { return };
+            let until = crew.stopper.order().map_or(latest, |order| order.undo_until.min(latest));
+            let now = Instant::now();
+            if now >= until || backoff.is_exhausted() {
+                self.undos.borrow_mut().give_up(&crew, undo.trouble());
+                backoff = Backoff::default();
+                continue;
+            }
+            let step = crew.plan.step(undo.step);
+            self.deadline.set((now + step.timeout.min(UNDO_ATTEMPT)).min(until));
+            let limits = Limits { stopper: None, hard: until };
+            let attempt = self.attempt(step, undo.request.clone(), limits, now).await;
+            let (status, failure, timings, trouble) = match attempt {
+                Attempt::Answered { answer, timings } => {
+                    if self.undos.borrow_mut().done(
+                        undo.step,
+                        undo.request.uri(),
+                        answer.status,
+                        &crew.cleanup,
+                    ) {
+                        backoff = Backoff::default();
+                    }
+                    let failure = if answer.status >= 400 && !is_gone(answer.status) {
+                        Failure::Kind(ErrorKind::Status)
+                    } else {
+                        Failure::None
+                    };
+                    (Some(answer.status), failure, Some(timings), format!("status {}", answer.status))
+                }
+                Attempt::Broken { trouble, status } => {
+                    self.connection = None;
+                    (status, Failure::Kind(trouble.kind), None, trouble.message)
+                }
+                Attempt::GaveUp { timings, .. } => {
+                    self.connection = None;
+                    (None, Failure::Kind(ErrorKind::Timeout), timings, "no answer in time".to_owned())
+                }
+            };
+            let (sent, received) =
+                self.connection.as_ref().map(|connection| connection.meter.take_bytes()).unwrap_or_default();
+            crew.recorder.borrow_mut().request(&Sample {
+                step: undo.step,
+                span,
+                start: crew.offset(now),
+                timings,
+                status,
+                failure,
+                passes: 0,
+                fails: 0,
+                sent,
+                received,
+            });
+            if failure != Failure::None {
+                self.undos.borrow_mut().failed(trouble);
+                let pause = backoff.next().min(until.saturating_duration_since(Instant::now()));
+                tokio::time::sleep(pause).await;
+            }
         }
     }
 }

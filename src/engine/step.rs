@@ -1,0 +1,237 @@
+//! One step: a request, its checks and captures, and what is counted of them.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::attempt::{Attempt, GaveUp, Limits};
+use super::connect::Trouble;
+use super::exchange::Answer;
+use super::inspect::Inspected;
+use super::render::Unfilled;
+use super::vu::Vu;
+use crate::metrics::{Failure, FirstError, Sample};
+use crate::plan::{Plan, Reuse, SpanId, Step, StepId};
+use crate::units::human_duration;
+use crate::words::ErrorKind;
+
+/// How a step ended, for whoever runs steps in a row.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum StepEnd {
+    /// It went as the scenario has it, or was left out for want of a value.
+    Went,
+    /// Request, checks or captures failed; of a talkative virtual user the sentence says how.
+    Failed(String),
+    /// There is no time left: the iteration is over.
+    Over,
+}
+
+impl Vu {
+    /// One request with its checks and captures. `now` is the moment at which it starts.
+    pub(super) async fn step(&mut self, id: StepId, span: SpanId, hard: Instant, now: Instant) -> StepEnd {
+        let crew = Rc::clone(&self.crew);
+        let step = crew.plan.step(id);
+        if hard <= now || crew.stopper.order().is_some() {
+            return StepEnd::Over;
+        }
+        if step.needs.iter().any(|slot| self.values.slots[usize::from(slot.0)].is_none()) {
+            crew.recorder.borrow_mut().skipped(span, id);
+            return StepEnd::Went;
+        }
+        let request = match self.values.request(&step.request) {
+            Ok(request) => request,
+            Err(unfilled) => {
+                return self.scenario_error(id, span, now, unfilled_message(&crew.plan, &unfilled));
+            }
+        };
+        let path = (!self.undos.borrow().is_empty()).then(|| request.uri().clone());
+        self.deadline.set((now + step.timeout).min(hard));
+        let attempt = self.attempt(step, request, Limits { stopper: Some(&crew.stopper), hard }, now).await;
+        let (sent, received) =
+            self.connection.as_ref().map(|connection| connection.meter.take_bytes()).unwrap_or_default();
+        if crew.plan.target.connections.reuse == Reuse::Request {
+            self.connection = None;
+        }
+        let attempt = self.corrected(attempt, step, now);
+        let mut sample = Sample {
+            step: id,
+            span,
+            start: crew.offset(now),
+            timings: None,
+            status: None,
+            failure: Failure::None,
+            passes: 0,
+            fails: 0,
+            sent,
+            received,
+        };
+        match attempt {
+            Attempt::Answered { answer, timings } => {
+                sample.timings = Some(timings);
+                sample.status = Some(answer.status);
+                if let Some(path) = path {
+                    self.undos.borrow_mut().done(id, &path, answer.status, &crew.cleanup);
+                }
+                self.answered(step, &mut sample, &answer, timings.duration())
+            }
+            Attempt::Broken { trouble, status } => {
+                self.connection = None;
+                sample.status = status;
+                self.failed(step, &mut sample, trouble)
+            }
+            Attempt::GaveUp { why, timings, late } => {
+                self.connection = None;
+                sample.timings = timings;
+                if let Some(answer) = late {
+                    self.answered_too_late(step, &answer);
+                }
+                let (kind, message) = match why {
+                    GaveUp::Stopped => {
+                        sample.failure = Failure::Interrupted;
+                        crew.recorder.borrow_mut().request(&sample);
+                        return StepEnd::Over;
+                    }
+                    GaveUp::Timeout if timings.is_none() => (
+                        ErrorKind::ConnectTimeout,
+                        format!("no connection within {}", human_duration(step.timeout)),
+                    ),
+                    GaveUp::Timeout => (
+                        ErrorKind::Timeout,
+                        format!("no complete answer within {}", human_duration(step.timeout)),
+                    ),
+                    GaveUp::Cut => (
+                        ErrorKind::Cut,
+                        format!(
+                            "still open after {}, at the end of the load's grace",
+                            human_duration(now.elapsed())
+                        ),
+                    ),
+                };
+                let end = self.failed(step, &mut sample, Trouble::new(kind, message));
+                if kind == ErrorKind::Cut { StepEnd::Over } else { end }
+            }
+        }
+    }
+
+    /// Adds the time since the scheduled start, in the open model: of an iteration's first request since the
+    /// iteration was due, of a later one since its connection was wanted.
+    fn corrected(&mut self, mut attempt: Attempt, step: &Step, now: Instant) -> Attempt {
+        let is_open = step.load.is_some_and(|load| self.crew.plan.load(load).executor.is_open());
+        let waited = self.due.take().map_or(Duration::ZERO, |due| now - due);
+        if let Attempt::Answered { timings, .. } | Attempt::GaveUp { timings: Some(timings), .. } =
+            &mut attempt
+            && is_open
+        {
+            timings.corrected = Some(waited + timings.blocked + timings.duration());
+        }
+        attempt
+    }
+
+    /// Counts a request that got no answer.
+    fn failed(&self, step: &Step, sample: &mut Sample, trouble: Trouble) -> StepEnd {
+        sample.failure = Failure::Kind(trouble.kind);
+        let mut recorder = self.crew.recorder.borrow_mut();
+        recorder.request(sample);
+        let end = self.failed_with(step, || format!("{}: {}", trouble.kind, trouble.message));
+        recorder.error(sample, trouble.kind, || self.example(sample.start, trouble.message));
+        end
+    }
+
+    /// Counts an answered request, tries its checks and captures, and notes what it created.
+    fn answered(&mut self, step: &Step, sample: &mut Sample, answer: &Answer, duration: Duration) -> StepEnd {
+        let crew = Rc::clone(&self.crew);
+        let mut recorder = crew.recorder.borrow_mut();
+        let (span, id, start) = (sample.span, sample.step, sample.start);
+        let inspected = Inspected::new(answer, &self.body, duration);
+        let mut end = StepEnd::Went;
+
+        for (index, check) in step.checks.iter().enumerate() {
+            let held = inspected.holds(check, &mut self.values);
+            recorder.check(span, id, index, held);
+            if held {
+                sample.passes += 1;
+            } else {
+                sample.fails += 1;
+                let example =
+                    || FirstError { at: start, vu: self.values.vu, message: inspected.instead(check) };
+                recorder.check_example(span, id, index, example);
+                end = self
+                    .failed_with(step, || format!("check `{}`: {}", check.name, inspected.instead(check)));
+            }
+        }
+        let unexpected = answer.status >= 400 && !step.expected.contains(answer.status);
+        if unexpected {
+            sample.failure = Failure::Kind(ErrorKind::Status);
+            end = self.failed_with(step, || inspected.describe());
+        }
+        recorder.request(sample);
+        if unexpected || sample.fails > 0 {
+            let kind = if unexpected { ErrorKind::Status } else { ErrorKind::Check };
+            recorder.error(sample, kind, || self.example(start, inspected.describe()));
+        }
+        if !unexpected {
+            for capture in &step.captures {
+                let found = inspected.capture(&capture.from);
+                if found.is_none() {
+                    let message =
+                        || format!("nothing to capture as `{}` in {}", capture.name, inspected.describe());
+                    end = self.failed_with(step, message);
+                    recorder.scenario_error(span, id, || self.example(start, message()));
+                }
+                self.values.slots[usize::from(capture.slot.0)] = found.map(Rc::from);
+            }
+        }
+        drop(recorder);
+        self.note_created(step, answer.status);
+        end
+    }
+
+    /// Takes from an answer that no longer counts what is needed to undo what the request created.
+    fn answered_too_late(&mut self, step: &Step, answer: &Answer) {
+        let inspected = Inspected::new(answer, &self.body, Duration::ZERO);
+        for capture in &step.captures {
+            self.values.slots[usize::from(capture.slot.0)] = inspected.capture(&capture.from).map(Rc::from);
+        }
+        self.note_created(step, answer.status);
+    }
+
+    fn note_created(&mut self, step: &Step, status: u16) {
+        if (200..300).contains(&status)
+            && let Some(undo) = step.undo
+        {
+            self.undos.borrow_mut().created(&self.crew, &mut self.values, step, undo);
+        }
+    }
+
+    fn scenario_error(&self, id: StepId, span: SpanId, now: Instant, message: String) -> StepEnd {
+        let crew = &self.crew;
+        let end = self.failed_with(crew.plan.step(id), || message.clone());
+        let at = crew.offset(now);
+        crew.recorder.borrow_mut().scenario_error(span, id, || self.example(at, message));
+        end
+    }
+
+    /// That a step failed, in words where somebody reads them.
+    fn failed_with(&self, step: &Step, why: impl FnOnce() -> String) -> StepEnd {
+        StepEnd::Failed(if self.is_talkative {
+            format!("step `{}`: {}", step.name, why())
+        } else {
+            String::new()
+        })
+    }
+
+    fn example(&self, at: Duration, message: String) -> FirstError {
+        FirstError { at, vu: self.values.vu, message }
+    }
+}
+
+fn unfilled_message(plan: &Plan, unfilled: &Unfilled) -> String {
+    match unfilled {
+        Unfilled::Missing(slot) => {
+            let name = plan.slots.get(usize::from(slot.0)).map_or("?", String::as_str);
+            format!(
+                "`{{{{{name}}}}}` was not captured before it is used (`needs = [\"{name}\"]` would skip the step)"
+            )
+        }
+        Unfilled::Invalid(message) => message.clone(),
+    }
+}
