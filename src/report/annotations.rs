@@ -31,12 +31,17 @@ fn annotation(summary: &Summary, reason: &Reason) -> String {
     };
     let line = threshold.and_then(|it| it.line).map(|it| it.to_string());
     let mut properties = Vec::new();
-    if let Some(file) = threshold.and_then(|it| it.file.as_deref()) {
+    if let Some(file) = threshold.and_then(|it| it.file.as_deref()).filter(|it| is_in_repository(it)) {
         properties.push(("file", file));
         properties.extend(line.as_deref().map(|line| ("line", line)));
     }
     properties.push(("title", &title));
     command(level(reason.verdict), &properties, &reason.text)
+}
+
+/// A profile that is built in and a flag of the command line are no files that GitHub could show.
+fn is_in_repository(file: &str) -> bool {
+    !file.starts_with("built-in ") && !file.starts_with("--")
 }
 
 fn title(summary: &Summary) -> String {
@@ -86,6 +91,17 @@ mod tests {
     #[test]
     fn a_pass_is_annotated_with_nothing() {
         assert_eq!(render(&sample::pass()), "");
+    }
+
+    #[test]
+    fn what_is_no_file_of_the_repository_is_named_as_none() {
+        for file in ["built-in profiles/quick.toml", "--set"] {
+            let mut summary = sample::fail();
+            for threshold in &mut summary.thresholds {
+                threshold.file = Some(file.to_owned());
+            }
+            assert!(!render(&summary).contains("file="), "{file}");
+        }
     }
 
     #[test]
