@@ -1,0 +1,6 @@
+//! What the tests share: servers to load, and the built binary to load them with.
+
+pub(crate) mod client;
+pub(crate) mod origin;
+pub(crate) mod palier;
+pub(crate) mod profile;

@@ -1,0 +1,25 @@
+//! Profiles of a few lines.
+
+/// One step, `get`, with one check, `is ok`, under so many virtual users for so long; they pause for 20 ms. What
+/// comes after it, such as thresholds, is for the test to add.
+pub(crate) fn steady(vus: u32, duration: &str) -> String {
+    format!(
+        r#"
+pause = "20ms"
+
+[target]
+url = "http://127.0.0.1:9"
+
+[load]
+executor = "constant-vus"
+vus = {vus}
+duration = "{duration}"
+graceful_stop = "1s"
+
+[[step]]
+name = "get"
+get = "/"
+checks = [{{ name = "is ok", status = 200 }}]
+"#
+    )
+}
