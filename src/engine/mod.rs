@@ -281,9 +281,11 @@ async fn load(
             },
             signal = next(signals) => {
                 if stopped_at.is_some() {
+                    // What the workers know of what is left behind is still waited for; they have it at hand.
                     results.stop = results.stop.clone().max(Stop::Interrupted(signal.0.to_owned()));
                     ending = Ending::AtOnce;
-                    break;
+                    give_up_at = stop(&orders, Duration::ZERO);
+                    continue;
                 }
                 results.stop = Stop::Interrupted(signal.0.to_owned());
                 stopped_at = Some(Instant::now());

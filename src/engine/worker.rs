@@ -168,7 +168,11 @@ async fn watch_over(assignment: Assignment) -> Farewell {
             crew.stopper.stop(order);
             // A little longer than the virtual users have, so that they can say themselves what is left.
             let patience = order.undo_until + Duration::from_millis(200);
-            tokio::time::timeout_at(patience.into(), everyone).await.unwrap_or_default()
+            tokio::select! {
+                ended = tokio::time::timeout_at(patience.into(), everyone) => ended.unwrap_or_default(),
+                // A second order leaves no time at all.
+                _ = second_order(&mut orders) => Vec::new(),
+            }
         }
     };
     let end = crew.offset(Instant::now());
@@ -239,6 +243,15 @@ async fn stop_order(orders: &mut watch::Receiver<Order>) -> StopOrder {
             return StopOrder { undo_until: Instant::now() };
         }
     }
+}
+
+/// The next order to stop after the first.
+async fn second_order(orders: &mut watch::Receiver<Order>) -> StopOrder {
+    if orders.changed().await.is_err() {
+        // The collector is gone, and its first order holds.
+        return std::future::pending().await;
+    }
+    stop_order(orders).await
 }
 
 /// Undoes what virtual users created who did not come to it: a panic ended them, or the time was over.
