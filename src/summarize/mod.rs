@@ -69,7 +69,7 @@ pub fn summarize(
         series: parts::series(&view),
         histograms: metrics::histograms(&view),
         cleanup: parts::cleanup(&view),
-        generator: parts::generator(&view, circumstances),
+        generator: parts::generator(&view, judgement, circumstances),
         host: circumstances.host.clone(),
         facts: Vec::new(),
     }

@@ -10,6 +10,7 @@ use crate::metrics::{Cell, FirstError, Trends};
 use crate::plan::{Executor, LoadId, SpanId, Step, StepId};
 use crate::report::summary as out;
 use crate::report::summary::Ms;
+use crate::verdict::Judgement;
 use crate::words::Phase;
 
 /// The most of a message of the target that is kept as an example.
@@ -243,11 +244,14 @@ pub(super) fn cleanup(view: &View<'_>) -> out::Cleanup {
     }
 }
 
-pub(super) fn generator(view: &View<'_>, circumstances: &Circumstances) -> out::Generator {
+pub(super) fn generator(
+    view: &View<'_>,
+    judgement: &Judgement,
+    circumstances: &Circumstances,
+) -> out::Generator {
     let generator = &view.results.generator;
     let late = generator.lag.quantile(0.99);
-    let offered =
-        generator.planned.is_zero() || generator.lost.as_secs_f64() / generator.planned.as_secs_f64() <= 0.01;
+    let offered = judgement.reasons.iter().all(|reason| reason.kind != "load-not-offered");
     out::Generator {
         threads: generator.workers,
         cores: f64::from(generator.cores),

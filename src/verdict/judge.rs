@@ -165,7 +165,7 @@ impl Case<'_> {
             return ("few-samples", Outcome::Invalid, text);
         }
         if threshold.section == Section::Performance
-            && let Some(short) = validity::load_not_offered(self.results)
+            && let Some(short) = validity::load_not_offered(self.plan, self.results)
         {
             return (
                 "load-not-offered",
@@ -262,6 +262,16 @@ impl Case<'_> {
                 })
             }
             MetricKind::Counter if threshold.operator.is_lower_bound() => validity::saturated(results),
+            MetricKind::Rate if threshold.operator.is_upper_bound() => {
+                let Measured::Rate { yes, total } = self.measured else { return None };
+                let (own, _, first) = validity::own_errors(self.plan, results)?;
+                let others = yes.saturating_sub(own) as f64 / total.saturating_sub(own).max(1) as f64;
+                threshold.operator.holds(others, self.bound).then(|| {
+                    format!(
+                        "{own} requests failed at palier's own limits, not at the target; the first: {first}"
+                    )
+                })
+            }
             MetricKind::Trend | MetricKind::Counter | MetricKind::Rate | MetricKind::Gauge => None,
         }
     }

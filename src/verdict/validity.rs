@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::metrics::{Results, Stop};
-use crate::plan::Plan;
+use crate::metrics::{FirstError, Results, Stop};
+use crate::plan::{Plan, SpanId, StepId};
 use crate::units::{Fraction, human_duration};
-use crate::words::{Section, Verdict};
+use crate::words::{ErrorKind, Phase, Section, Verdict};
 
 use super::Reason;
 
@@ -40,7 +40,7 @@ pub(super) fn reasons(plan: &Plan, results: &Results) -> Vec<Reason> {
         add("internal", Verdict::Invalid, None, text);
     }
     let started = !matches!(results.stop, Stop::NotStarted(_));
-    if started && let Some(short) = load_not_offered(results) {
+    if started && let Some(short) = load_not_offered(plan, results) {
         add("load-not-offered", Verdict::Invalid, None, short);
     }
     let all_spans: Vec<_> =
@@ -103,7 +103,7 @@ pub(super) fn ended_early(plan: &Plan, results: &Results) -> Option<String> {
 }
 
 /// The planned load was not offered, by our fault.
-pub(super) fn load_not_offered(results: &Results) -> Option<String> {
+pub(super) fn load_not_offered(plan: &Plan, results: &Results) -> Option<String> {
     let generator = &results.generator;
     let late = generator.late_arrivals as f64 / generator.arrivals as f64;
     if late > SHORT {
@@ -112,11 +112,40 @@ pub(super) fn load_not_offered(results: &Results) -> Option<String> {
             "palier did not offer the planned load in time: {share} of the iterations started late though a virtual user was idle"
         ));
     }
+    if let Some((own, all, first)) = own_errors(plan, results)
+        && own as f64 / all as f64 > SHORT
+    {
+        return Some(format!(
+            "palier did not offer the planned load: {own} of {all} requests failed at its own limits, not at the target; the first: {first}"
+        ));
+    }
     let share = generator.lost.as_secs_f64() / generator.planned.as_secs_f64();
     (share > SHORT).then(|| {
         let share = Fraction::new(share).map(Fraction::human).unwrap_or_default();
         format!("palier did not offer the planned load: virtual users were missing for {share} of their time")
     })
+}
+
+/// Requests of the load that failed at our own limits (sockets, file descriptors, ports), of how many, and the
+/// first of them; `None` where there are none.
+pub(super) fn own_errors<'a>(plan: &Plan, results: &'a Results) -> Option<(u64, u64, &'a str)> {
+    let (mut own, mut all) = (0, 0);
+    let mut first: Option<&FirstError> = None;
+    for (span, _) in
+        (0_u16..).zip(&plan.spans).filter(|(_, span)| matches!(span.phase, Phase::Load | Phase::Grace))
+    {
+        for (step, _) in (0_u16..).zip(&plan.steps) {
+            let Some(cell) = results.cell(SpanId(span), StepId(step)) else { continue };
+            all += cell.requests;
+            for error in cell.error_kinds.iter().filter(|error| error.kind == ErrorKind::Generator) {
+                own += error.count;
+                if first.is_none_or(|first| error.first < *first) {
+                    first = Some(&error.first);
+                }
+            }
+        }
+    }
+    first.map(|first| (own, all, first.message.as_str()))
 }
 
 /// Palier could not keep up, and says so.
@@ -134,9 +163,7 @@ pub(super) fn saturated(results: &Results) -> Option<String> {
 fn scenario_errors<'a>(plan: &'a Plan, results: &'a Results) -> Vec<(&'a str, &'a str, u64)> {
     let mut errors = Vec::new();
     for (id, step) in (0_u16..).zip(&plan.steps) {
-        let cells = (0_u16..)
-            .zip(&plan.spans)
-            .filter_map(|(span, _)| results.cell(crate::plan::SpanId(span), crate::plan::StepId(id)));
+        let cells = (0_u16..).zip(&plan.spans).filter_map(|(span, _)| results.cell(SpanId(span), StepId(id)));
         let (mut count, mut first) = (0, None);
         for cell in cells {
             count += cell.scenario_errors;
