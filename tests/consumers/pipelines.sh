@@ -121,7 +121,7 @@ check_case() {
 repository
 start_bad_demo
 stand_in green
-stand_in orange --set 'warnings.http_reqs=["rate>1000000"]'
+stand_in orange --set 'warnings.http_reqs=["count<1"]'
 stand_in red "target=$bad_target"
 
 check_case github green 0 pass
