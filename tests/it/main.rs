@@ -1,1 +1,8 @@
 //! The integration tests: most run the built binary against real servers and read what a pipeline would read.
+//!
+//! One binary, because each further one would link palier and its dependencies again. Counts and orders are
+//! asserted exactly, times only as wide bounds on one side: the machine that runs them has other things to do.
+
+mod command_line;
+mod demo;
+mod support;
