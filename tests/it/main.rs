@@ -5,4 +5,6 @@
 
 mod command_line;
 mod demo;
+mod fail_closed;
 mod support;
+mod thresholds;
