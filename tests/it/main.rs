@@ -6,5 +6,6 @@
 mod command_line;
 mod demo;
 mod fail_closed;
+mod outages;
 mod support;
 mod thresholds;
