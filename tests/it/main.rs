@@ -7,5 +7,6 @@ mod command_line;
 mod demo;
 mod fail_closed;
 mod outages;
+mod signals;
 mod support;
 mod thresholds;
