@@ -7,6 +7,7 @@ mod command_line;
 mod demo;
 mod fail_closed;
 mod outages;
+mod profiles;
 mod signals;
 mod support;
 mod thresholds;
