@@ -6,8 +6,10 @@
 mod command_line;
 mod demo;
 mod fail_closed;
+mod latency;
 mod outages;
 mod profiles;
 mod signals;
 mod support;
 mod thresholds;
+mod virtual_users;
