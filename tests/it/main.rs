@@ -9,6 +9,7 @@ mod fail_closed;
 mod latency;
 mod outages;
 mod profiles;
+mod reports;
 mod signals;
 mod support;
 mod thresholds;
