@@ -11,6 +11,7 @@ mod outages;
 mod profiles;
 mod reports;
 mod signals;
+mod slow;
 mod support;
 mod thresholds;
 mod virtual_users;

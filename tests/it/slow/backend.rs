@@ -1,0 +1,61 @@
+//! Flask and MariaDB, as `tests/backend/` starts them.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// A running backend; dropping it stops it.
+pub(super) struct Backend {
+    folder: TempDir,
+    pub(super) url: String,
+}
+
+impl Backend {
+    /// Starts one; `None`, and a loud word, where what it needs is not installed.
+    pub(super) fn start() -> Option<Self> {
+        let check = Command::new(script("install")).arg("--check").output().expect("a script of ours");
+        if !check.status.success() {
+            super::consumers::missing(&format!("the backend: {}", text(&check)));
+            return None;
+        }
+        // Short, because the path of a socket in it may have 107 bytes only.
+        let folder = tempfile::Builder::new().prefix("palier-be-").tempdir().expect("a folder");
+        let up =
+            Command::new(script("backend")).arg("up").arg(folder.path()).output().expect("a script of ours");
+        assert!(up.status.success(), "{}", text(&up));
+        let lines = String::from_utf8(up.stdout).expect("text");
+        let url = lines.lines().find_map(|line| line.strip_prefix("BACKEND_URL=")).expect("an address");
+        Some(Self { url: url.trim_matches('\'').to_owned(), folder })
+    }
+
+    /// How many employees there are.
+    pub(super) fn rows(&self) -> u64 {
+        let sql = Command::new(script("backend"))
+            .arg("sql")
+            .arg(self.folder.path())
+            .arg("SELECT COUNT(*) FROM employees")
+            .output()
+            .expect("a script of ours");
+        assert!(sql.status.success(), "{}", text(&sql));
+        String::from_utf8_lossy(&sql.stdout).trim().parse().expect("a number")
+    }
+}
+
+impl Drop for Backend {
+    fn drop(&mut self) {
+        let down = Command::new(script("backend")).arg("down").arg(self.folder.path()).output();
+        let down = down.expect("a script of ours");
+        if !std::thread::panicking() {
+            assert!(down.status.success(), "{}", text(&down));
+        }
+    }
+}
+
+fn script(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/backend").join(name)
+}
+
+pub(super) fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}

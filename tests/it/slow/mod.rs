@@ -1,0 +1,22 @@
+//! The real thing, in real time: minutes, not seconds. `cargo test --test it -- --ignored` runs them.
+//!
+//! They need MariaDB, Python packages and the programs that read reports in a pipeline; `ci/test` installs them.
+//! One that lacks a tool says so and tests nothing, unless `PALIER_TESTS_STRICT=1` makes that a failure.
+
+mod backend;
+mod consumers;
+mod employees;
+mod latency;
+mod reports;
+
+use std::fs::File;
+use std::path::Path;
+
+/// One after another: what is judged here is time, and they would take it from each other.
+#[must_use]
+fn take_turn() -> File {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("slow-tests.lock");
+    let lock = File::create(path).expect("a file in the target folder");
+    lock.lock().expect("the others end");
+    lock
+}
