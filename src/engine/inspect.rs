@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 use super::exchange::Answer;
 use super::render::Values;
 use crate::plan::{CaptureFrom, Check, CheckTest, JsonTest, JsonType, TextTest};
+use crate::profile::Secrets;
 use crate::units::human_duration;
 
 /// How much of a body an example shows.
@@ -20,12 +21,13 @@ pub(super) struct Inspected<'a> {
     answer: &'a Answer,
     body: &'a [u8],
     duration: Duration,
+    secrets: &'a Secrets,
     json: OnceCell<Option<Json>>,
 }
 
 impl<'a> Inspected<'a> {
-    pub(super) fn new(answer: &'a Answer, body: &'a [u8], duration: Duration) -> Self {
-        Self { answer, body, duration, json: OnceCell::new() }
+    pub(super) fn new(answer: &'a Answer, body: &'a [u8], duration: Duration, secrets: &'a Secrets) -> Self {
+        Self { answer, body, duration, secrets, json: OnceCell::new() }
     }
 
     fn json(&self) -> Option<&Json> {
@@ -57,12 +59,14 @@ impl<'a> Inspected<'a> {
                 None => format!("the body is not JSON: {}", self.excerpt()),
                 Some(json) => match path.query(json).first() {
                     None => format!("nothing at {path} in {}", self.excerpt()),
-                    Some(found) => format!("{path} is {}", shorten(found.to_string().as_bytes())),
+                    Some(found) => {
+                        format!("{path} is {}", shorten(found.to_string().as_bytes(), self.secrets))
+                    }
                 },
             },
             CheckTest::Header { name, .. } => match self.answer.headers.get(name) {
                 None => format!("no header `{name}`"),
-                Some(value) => format!("`{name}` is `{}`", shorten(value.as_bytes())),
+                Some(value) => format!("`{name}` is `{}`", shorten(value.as_bytes(), self.secrets)),
             },
             CheckTest::Body { .. } => format!("the body is {}", self.excerpt()),
             CheckTest::Duration(_) => format!("took {}", human_duration(self.duration)),
@@ -79,7 +83,7 @@ impl<'a> Inspected<'a> {
     }
 
     fn excerpt(&self) -> String {
-        if self.body.is_empty() { "an empty body".to_owned() } else { shorten(self.body) }
+        if self.body.is_empty() { "an empty body".to_owned() } else { shorten(self.body, self.secrets) }
     }
 
     /// The value that a capture finds.
@@ -169,11 +173,16 @@ fn is_of_type(value: &Json, wanted: JsonType) -> bool {
     }
 }
 
-/// The beginning of a text that may hold anything.
-fn shorten(bytes: &[u8]) -> String {
-    let whole = String::from_utf8_lossy(&bytes[..bytes.len().min(4 * EXCERPT)]);
-    let mut text: String = whole.trim().chars().take(EXCERPT).collect();
-    if text.len() < bytes.trim_ascii().len() {
+/// The beginning of a text that may hold anything, and never a part of a secret: what is cut short is masked before.
+fn shorten(bytes: &[u8], secrets: &Secrets) -> String {
+    let window = 4 * (EXCERPT + secrets.longest());
+    let whole = String::from_utf8_lossy(&bytes[..bytes.len().min(window)]);
+    let masked = secrets.mask(whole.trim());
+    // Where the window ends within a secret, its beginning is what is left of it.
+    let doubtful = if bytes.len() > window { secrets.longest() } else { 0 };
+    let n_chars = masked.chars().count();
+    let mut text: String = masked.chars().take(EXCERPT.min(n_chars.saturating_sub(doubtful))).collect();
+    if text.len() < masked.len() || bytes.len() > window {
         text.push('…');
     }
     text
@@ -195,7 +204,8 @@ mod tests {
         headers.insert("x-pod", "a".parse().unwrap());
         headers.insert("set-cookie", "session=abc; Path=/; HttpOnly".parse().unwrap());
         let answer = Answer { status, headers };
-        let inspected = Inspected::new(&answer, body.as_bytes(), Duration::from_millis(20));
+        let secrets = Secrets::default();
+        let inspected = Inspected::new(&answer, body.as_bytes(), Duration::from_millis(20), &secrets);
         let check = Check { name: String::new(), test, place: Place { file: String::new(), line: 1 } };
         if inspected.holds(&check, &mut values()) { Ok(()) } else { Err(inspected.instead(&check)) }
     }
@@ -245,7 +255,8 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("set-cookie", "session=abc; Path=/".parse().unwrap());
         let answer = Answer { status: 200, headers };
-        let inspected = Inspected::new(&answer, br#"{"id": 17, "none": null}"#, Duration::ZERO);
+        let secrets = Secrets::default();
+        let inspected = Inspected::new(&answer, br#"{"id": 17, "none": null}"#, Duration::ZERO, &secrets);
         let path = |path| CaptureFrom::Json(serde_json_path::JsonPath::parse(path).unwrap());
         assert_eq!(inspected.capture(&path("$.id")).as_deref(), Some("17"));
         assert_eq!(inspected.capture(&path("$.none")), None, "null is no value");

@@ -141,7 +141,7 @@ impl Vu {
         let crew = Rc::clone(&self.crew);
         let mut recorder = crew.recorder.borrow_mut();
         let (span, id, start) = (sample.span, sample.step, sample.start);
-        let inspected = Inspected::new(answer, &self.body, duration);
+        let inspected = Inspected::new(answer, &self.body, duration, &crew.plan.secrets);
         let mut end = StepEnd::Went;
 
         for (index, check) in step.checks.iter().enumerate() {
@@ -187,7 +187,8 @@ impl Vu {
 
     /// Takes from an answer that no longer counts what is needed to undo what the request created.
     fn answered_too_late(&mut self, step: &Step, answer: &Answer) {
-        let inspected = Inspected::new(answer, &self.body, Duration::ZERO);
+        let crew = Rc::clone(&self.crew);
+        let inspected = Inspected::new(answer, &self.body, Duration::ZERO, &crew.plan.secrets);
         for capture in &step.captures {
             self.values.slots[usize::from(capture.slot.0)] = inspected.capture(&capture.from).map(Rc::from);
         }

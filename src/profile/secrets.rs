@@ -27,6 +27,11 @@ impl Secrets {
         })
     }
 
+    /// The length of the longest of them, in bytes.
+    pub fn longest(&self) -> usize {
+        self.0.first().map_or(0, String::len)
+    }
+
     /// Whether there is nothing to hide.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
