@@ -144,3 +144,19 @@ fn a_secret_is_not_shown_by_an_error_of_its_profile() {
     let run = Palier::run(&profile).env("TOKEN", TOKEN).exit(2);
     assert!(!run.stdout.contains(TOKEN) && !run.stderr.contains(TOKEN));
 }
+
+#[test]
+fn no_part_of_a_secret_is_shown_where_an_answer_is_cut_short() {
+    // Wherever reports cut what they quote, half a secret is at the end for one of these lengths.
+    for length in (120..170).step_by(10) {
+        let body = format!("{}{}", "x".repeat(length), TOKEN.repeat(20));
+        let origin = Origin::start(Script::all(crate::support::origin::Act::Answer { status: 500, body }));
+        let profile = steady(1, "200ms")
+            .replace("pause = ", "secrets = [\"TOKEN\"]\npause = ")
+            .replace("get = \"/\"", "get = \"/\"\nheaders = { Authorization = \"${TOKEN}\" }");
+        let run = Palier::run(&profile).target(&origin).env("TOKEN", TOKEN).exit(99);
+        let texts = REPORTS.map(|name| run.read(&format!("palier-report/{name}"))).join("\n") + &run.stdout;
+        assert!(texts.contains("xxx"), "the answer is quoted");
+        assert!(!texts.contains(&TOKEN[..4]), "the beginning of the secret is shown after {length}");
+    }
+}
