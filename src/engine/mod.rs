@@ -150,7 +150,7 @@ async fn conduct(
             .iter()
             .map(|slot| slot.as_deref().map(str::to_owned))
             .collect();
-        hurried = load(&plan, dialer, shared, signals, watcher, &mut results).await == Ending::AtOnce;
+        hurried = load(&plan, &dialer, &shared, signals, watcher, &mut results).await == Ending::AtOnce;
     }
     if !hurried {
         let steps = async {
@@ -212,45 +212,17 @@ enum Ending {
 
 async fn load(
     plan: &Arc<Plan>,
-    dialer: Dialer,
-    shared: Vec<Option<String>>,
+    dialer: &Dialer,
+    shared: &[Option<String>],
     signals: &mut UnboundedReceiver<Signal>,
     watcher: &mut dyn Watcher,
     results: &mut Results,
 ) -> Ending {
-    let vus: u32 = plan.loads.iter().map(|load| load.executor.max_vus()).sum();
     let cores = std::thread::available_parallelism()
         .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX));
-    let workers = cores.min(vus).max(1);
-    let (orders, order) = watch::channel(Order::Run);
-    let (reports, mut inbox) = unbounded_channel();
     // Time for the threads to come up, so that nobody is late for the first moment.
     let origin = Instant::now() + Duration::from_millis(50);
-    let pools = plan.loads.iter().map(shared_pool).collect::<Vec<_>>();
-    for number in 0..workers {
-        let assignment = Assignment {
-            pools: pools.clone(),
-            plan: plan.clone(),
-            dialer: dialer.clone(),
-            origin,
-            shared: shared.clone(),
-            share: (number, workers),
-            orders: order.clone(),
-            reports: reports.clone(),
-        };
-        let spawned = std::thread::Builder::new()
-            .name(format!("worker {number}"))
-            .spawn(move || worker::work(assignment));
-        if let Err(error) = spawned {
-            let farewell = Farewell {
-                panics: vec![format!("a worker could not start: {error}")],
-                ..Farewell::default()
-            };
-            // The inbox is ours.
-            let _ = reports.send(Report::Done(Box::new(farewell)));
-        }
-    }
-    drop((reports, order));
+    let (workers, orders, mut inbox) = employ(plan, dialer, shared, cores, origin);
     results.generator.workers = workers;
     results.generator.cores = cores;
 
@@ -260,6 +232,7 @@ async fn load(
     let mut second = 0_u32;
     let mut working = workers;
     let mut stopped_at = None;
+    let mut signalled = false;
     let mut ending = Ending::Orderly;
     while working > 0 {
         // A moment after the workers have handed the second over.
@@ -280,15 +253,17 @@ async fn load(
                 None => break,
             },
             signal = next(signals) => {
-                if stopped_at.is_some() {
+                if signalled {
                     // What the workers know of what is left behind is still waited for; they have it at hand.
                     results.stop = results.stop.clone().max(Stop::Interrupted(signal.0.to_owned()));
                     ending = Ending::AtOnce;
                     give_up_at = stop(&orders, Duration::ZERO);
                     continue;
                 }
-                results.stop = Stop::Interrupted(signal.0.to_owned());
-                stopped_at = Some(Instant::now());
+                // After an abort the first signal only shortens the time for undoing.
+                signalled = true;
+                results.stop = results.stop.clone().max(Stop::Interrupted(signal.0.to_owned()));
+                stopped_at = stopped_at.or(Some(Instant::now()));
                 give_up_at = stop(&orders, UNDO_AFTER_SIGNAL);
                 watcher.phase(RunPhase::Undo);
             }
@@ -321,6 +296,42 @@ async fn load(
     results.generator.cpu = cpu_time().saturating_sub(cpu_before);
     results.generator.cpu_available = origin.elapsed() * cores;
     ending
+}
+
+/// Starts a worker for each core; how many, the way to order them about, and what they report.
+fn employ(
+    plan: &Arc<Plan>,
+    dialer: &Dialer,
+    shared: &[Option<String>],
+    cores: u32,
+    origin: Instant,
+) -> (u32, watch::Sender<Order>, UnboundedReceiver<Report>) {
+    let vus: u32 = plan.loads.iter().map(|load| load.executor.max_vus()).sum();
+    let workers = cores.min(vus).max(1);
+    let (orders, order) = watch::channel(Order::Run);
+    let (reports, inbox) = unbounded_channel();
+    let pools: Vec<_> = plan.loads.iter().map(shared_pool).collect();
+    for number in 0..workers {
+        let assignment = Assignment {
+            plan: plan.clone(),
+            dialer: dialer.clone(),
+            origin,
+            pools: pools.clone(),
+            shared: shared.to_vec(),
+            share: (number, workers),
+            orders: order.clone(),
+            reports: reports.clone(),
+        };
+        let spawned = std::thread::Builder::new()
+            .name(format!("worker {number}"))
+            .spawn(move || worker::work(assignment));
+        if let Err(error) = spawned {
+            let panics = vec![format!("a worker could not start: {error}")];
+            // The inbox is ours.
+            let _ = reports.send(Report::Done(Box::new(Farewell { panics, ..Farewell::default() })));
+        }
+    }
+    (workers, orders, inbox)
 }
 
 /// The iterations that all virtual users of a load share, where they share any.

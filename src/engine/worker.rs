@@ -164,16 +164,16 @@ async fn watch_over(assignment: Assignment) -> Farewell {
     };
     farewell.panics = match stopped {
         Err(panics) => panics,
-        Ok(order) => {
+        Ok(mut order) => loop {
             crew.stopper.stop(order);
             // A little longer than the virtual users have, so that they can say themselves what is left.
             let patience = order.undo_until + Duration::from_millis(200);
             tokio::select! {
-                ended = tokio::time::timeout_at(patience.into(), everyone) => ended.unwrap_or_default(),
-                // A second order leaves no time at all.
-                _ = second_order(&mut orders) => Vec::new(),
+                ended = tokio::time::timeout_at(patience.into(), &mut everyone) => break ended.unwrap_or_default(),
+                // A signal after an abort, or after a signal, leaves less time, or none.
+                sooner = next_order(&mut orders) => order = sooner,
             }
-        }
+        },
     };
     let end = crew.offset(Instant::now());
     for helper in helpers {
@@ -245,8 +245,8 @@ async fn stop_order(orders: &mut watch::Receiver<Order>) -> StopOrder {
     }
 }
 
-/// The next order to stop after the first.
-async fn second_order(orders: &mut watch::Receiver<Order>) -> StopOrder {
+/// The next order to stop after the one that was given last.
+async fn next_order(orders: &mut watch::Receiver<Order>) -> StopOrder {
     if orders.changed().await.is_err() {
         // The collector is gone, and its first order holds.
         return std::future::pending().await;

@@ -8,7 +8,7 @@ use hdrhistogram::serialization::{Serializer as _, V2Serializer};
 
 use super::View;
 use crate::metrics::{Measured, Trend, Trends, over_run};
-use crate::plan::{Selection, StepId, Threshold};
+use crate::plan::{Cause, Selection, StepId, Threshold};
 use crate::report::summary as out;
 use crate::report::summary::MetricValues;
 use crate::words::{Metric, Phase};
@@ -29,6 +29,12 @@ pub(super) fn all(view: &View<'_>) -> BTreeMap<String, MetricValues> {
         let values = values(view, *metric, &load);
         if !is_absent(*metric, &values) {
             all.insert(metric.name().to_owned(), values);
+        }
+    }
+    for (cause, name) in [Cause::End, Cause::Interrupt, Cause::Abort].into_iter().zip(Cause::NAMES) {
+        let cut = values(view, Metric::HttpReqCut, &Selection { cause: Some(cause), ..load.clone() });
+        if !is_absent(Metric::HttpReqCut, &cut) {
+            all.insert(format!("{}{{cause:{name}}}", Metric::HttpReqCut), cut);
         }
     }
     for threshold in plan.thresholds.iter().filter(|threshold| !threshold.selector.is_empty()) {

@@ -192,8 +192,7 @@ impl Case<'_> {
             let text = format!("{subject} is {shown} and must be {must}, but {own}");
             return ("generator", Outcome::Invalid, text);
         }
-        let beyond =
-            distance(margin(threshold, self.figure, self.bound), threshold.operator.is_upper_bound());
+        let beyond = distance(threshold, self.figure, self.bound, margin(threshold, self.figure, self.bound));
         let outcome = match threshold.level {
             Level::Fail => Outcome::Fail,
             Level::Warn => Outcome::Warn,

@@ -64,8 +64,14 @@ pub(super) fn observed(threshold: &Threshold, figure: f64, bound: f64) -> String
     }
 }
 
-/// How far beyond its bound a figure is: `, 22 % over`.
-pub(super) fn distance(margin: Option<f64>, upper: bool) -> String {
+/// How far beyond its bound a figure is: ` (22 % over)`. Shares differ by points: 100 % is not 9,900 % over 1 %.
+pub(super) fn distance(threshold: &Threshold, figure: f64, bound: f64, margin: Option<f64>) -> String {
+    let upper = threshold.operator.is_upper_bound();
+    if threshold.unit == Unit::Fraction && margin.is_some() {
+        let points = (figure - bound).abs() * 100.0;
+        let points = if points < 9.95 { format!("{points:.1}") } else { format!("{points:.0}") };
+        return format!(" ({points} points {})", if upper { "over" } else { "under" });
+    }
     match margin.and_then(|margin| Fraction::new(-margin)) {
         Some(beyond) if beyond.get() > 0.0 => {
             let percent = beyond.get() * 100.0;

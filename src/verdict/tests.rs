@@ -310,7 +310,7 @@ fn a_window_is_judged_by_its_worst() {
     let window = "[thresholds]\nerrors = [{ expr = \"rate<20%\", window = \"2s\" }]";
     let (outcome, _, reason) = first(window, &requests);
     assert_eq!(outcome, Outcome::Fail);
-    assert_eq!(reason, "errors rate in its worst 2 s is 50.0 % (150 % over), but must be < 20 %");
+    assert_eq!(reason, "errors rate in its worst 2 s is 50.0 % (30 points over), but must be < 20 %");
     let longer = "[thresholds]\nerrors = [{ expr = \"rate<20%\", window = \"11s\" }]";
     assert_eq!(first(longer, &requests).0, Outcome::Invalid, "no such window lies within the load");
 }
