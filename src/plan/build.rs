@@ -209,21 +209,21 @@ fn executor(executor: &profile::Executor, time_scale: f64) -> Executor {
             iterations: *iterations,
             max_duration: scaled(*max_duration),
         },
-        profile::Executor::ConstantArrivalRate { rate, duration, pre_allocated_vus, max_vus } => {
+        profile::Executor::ConstantArrivalRate { rate, duration, preallocated_vus, max_vus } => {
             Executor::ConstantArrivalRate {
                 rate: rate.get(),
                 duration: scaled(*duration),
-                preallocated_vus: *pre_allocated_vus,
+                preallocated_vus: *preallocated_vus,
                 max_vus: *max_vus,
             }
         }
-        profile::Executor::RampingArrivalRate { start_rate, stages, pre_allocated_vus, max_vus } => {
+        profile::Executor::RampingArrivalRate { start_rate, stages, preallocated_vus, max_vus } => {
             Executor::RampingArrivalRate {
                 start_rate: start_rate.get(),
                 stages: (stages.iter())
                     .map(|stage| Stage { duration: scaled(stage.duration), target: stage.target.get() })
                     .collect(),
-                preallocated_vus: *pre_allocated_vus,
+                preallocated_vus: *preallocated_vus,
                 max_vus: *max_vus,
             }
         }

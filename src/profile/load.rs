@@ -84,8 +84,8 @@ pub enum Executor {
         /// How long; above 0.
         duration: Duration,
         /// VUs that exist from the start; required.
-        pre_allocated_vus: u32,
-        /// VUs at most; `pre_allocated_vus` by default.
+        preallocated_vus: u32,
+        /// VUs at most; `preallocated_vus` by default.
         max_vus: u32,
     },
     /// Iterations start at a rate that follows stages.
@@ -95,8 +95,8 @@ pub enum Executor {
         /// At least one.
         stages: Vec<Stage<Rate>>,
         /// VUs that exist from the start; required.
-        pre_allocated_vus: u32,
-        /// VUs at most; `pre_allocated_vus` by default.
+        preallocated_vus: u32,
+        /// VUs at most; `preallocated_vus` by default.
         max_vus: u32,
     },
 }
@@ -196,7 +196,7 @@ const OF_SOME_EXECUTOR: [&str; 12] = [
     "rate",
     "time_unit",
     "start_rate",
-    "pre_allocated_vus",
+    "preallocated_vus",
     "max_vus",
 ];
 
@@ -259,11 +259,11 @@ fn executor(kind: Kind, fields: &mut Fields<'_>, findings: &mut Findings) -> Opt
                 findings.add(Diagnostic::new(node.place, "`rate` has to be above zero"));
             }
             let duration = required(fields, "duration", findings, reader::some_time);
-            let (pre_allocated_vus, max_vus) = pool(fields, findings);
+            let (preallocated_vus, max_vus) = pool(fields, findings);
             Some(Executor::ConstantArrivalRate {
                 rate: rate?,
                 duration: duration?,
-                pre_allocated_vus: pre_allocated_vus?,
+                preallocated_vus: preallocated_vus?,
                 max_vus: max_vus?,
             })
         }
@@ -274,11 +274,11 @@ fn executor(kind: Kind, fields: &mut Fields<'_>, findings: &mut Findings) -> Opt
                     rate(node, key, unit?, findings)
                 });
             let stages = stages(fields, findings, |node, findings| rate(node, "target", unit?, findings));
-            let (pre_allocated_vus, max_vus) = pool(fields, findings);
+            let (preallocated_vus, max_vus) = pool(fields, findings);
             Some(Executor::RampingArrivalRate {
                 start_rate: start_rate?,
                 stages: stages?,
-                pre_allocated_vus: pre_allocated_vus?,
+                preallocated_vus: preallocated_vus?,
                 max_vus: max_vus?,
             })
         }
@@ -328,22 +328,22 @@ fn iterations(
     (vus, iterations, max_duration)
 }
 
-/// `pre_allocated_vus` and `max_vus`.
+/// `preallocated_vus` and `max_vus`.
 fn pool(fields: &mut Fields<'_>, findings: &mut Findings) -> (Option<u32>, Option<u32>) {
-    let pre_allocated = required(fields, "pre_allocated_vus", findings, vus);
+    let preallocated = required(fields, "preallocated_vus", findings, vus);
     let max = match fields.get("max_vus") {
-        None => pre_allocated,
+        None => preallocated,
         Some(node) => {
             let max = vus(node, "max_vus", findings);
-            if let (Some(pre_allocated), Some(max)) = (pre_allocated, max)
-                && max < pre_allocated
+            if let (Some(preallocated), Some(max)) = (preallocated, max)
+                && max < preallocated
             {
-                findings.add(Diagnostic::new(node.place, "`max_vus` is below `pre_allocated_vus`"));
+                findings.add(Diagnostic::new(node.place, "`max_vus` is below `preallocated_vus`"));
             }
             max
         }
     };
-    (pre_allocated, max)
+    (preallocated, max)
 }
 
 /// A rate with its time, or a number per `time_unit`.

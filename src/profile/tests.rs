@@ -267,7 +267,7 @@ fn variables_stand_for_texts_and_numbers_and_secrets_are_kept() {
 fn several_loads_run_scenarios_of_their_own() {
     let text = "target.url = \"https://api/base\"\nscenario = \"s.toml\"\n\
         [[loads]]\nname = \"browse\"\nexecutor = \"ramping-arrival-rate\"\nstart_rate = 10\ntime_unit = \"1m\"\n\
-        stages = [{ duration = \"1m\", target = \"5/s\" }]\npre_allocated_vus = 5\n\
+        stages = [{ duration = \"1m\", target = \"5/s\" }]\npreallocated_vus = 5\n\
         [[loads]]\nname = \"admin\"\nexecutor = \"per-vu-iterations\"\nscenario = \"t.toml\"\nstart_after = \"5s\"\n\
         [thresholds]\n\"http_req_duration{step:other,load:admin}\" = \"p(95)<1s\"\n";
     let profile = Case::default()
