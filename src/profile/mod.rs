@@ -204,4 +204,6 @@ impl Rejected {
 }
 
 #[cfg(test)]
+mod schema_tests;
+#[cfg(test)]
 mod tests;

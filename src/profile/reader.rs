@@ -59,6 +59,8 @@ impl<'t> Fields<'t> {
 
     /// The value of a key, if it is there.
     pub(super) fn get(&mut self, key: &'static str) -> Option<&'t Node> {
+        #[cfg(test)]
+        super::schema_tests::note_key(self.what, key);
         self.asked.push(key);
         self.table.get(key)
     }
@@ -227,6 +229,8 @@ pub(super) fn choice<T: Copy>(
     choices: &[(&'static str, T)],
     findings: &mut Findings,
 ) -> Option<T> {
+    #[cfg(test)]
+    super::schema_tests::note_choices(key, choices.iter().map(|&(name, _)| name));
     let word = text(node, key, findings)?;
     let found = choices.iter().find(|(name, _)| *name == word).map(|&(_, value)| value);
     if found.is_none() {
