@@ -103,6 +103,7 @@ pub(super) fn run(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode
         terminal::say(&outline::introduction(&plan, &profile));
     }
 
+    host::raise_file_limit();
     let plan = Arc::new(plan);
     let mode = if args.quiet { ProgressMode::None } else { args.progress };
     let mut progress = Progress::new(Arc::clone(&plan), mode, Provider::detect(env), terminal);
