@@ -9,6 +9,7 @@ mod fail_closed;
 mod latency;
 mod outages;
 mod profiles;
+mod readme;
 mod reports;
 mod signals;
 mod slow;
