@@ -89,7 +89,7 @@ pub(super) fn in_full(plan: &Plan, profile: &Profile) -> String {
     named("setup", &plan.setup);
     for (index, load) in plan.loads.iter().enumerate() {
         let is_alone = plan.loads.len() == 1;
-        let name = if is_alone { "steps".to_owned() } else { format!("steps of {}", load.name) };
+        let name = if is_alone { "steps".to_owned() } else { format!("steps of {} ", load.name) };
         // Loads of one scenario have the same steps.
         let twin = plan.loads[..index].iter().find(|other| same_steps(plan, other, load));
         match twin {
@@ -224,6 +224,7 @@ fn target(plan: &Plan) -> String {
             human_duration(ready.within)
         ),
         None if plan.target.wait.is_zero() => url.clone(),
+        None if plan.target.wait.is_zero() => url.to_owned(),
         None => format!("{url}, tried for {}", human_duration(plan.target.wait)),
     }
 }

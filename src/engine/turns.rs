@@ -41,10 +41,10 @@ impl Turns {
         match self {
             Self::Closed(closed) => closed.next(between).await,
             Self::Open { arrivals, number, wanted } => {
-                wanted.until.set(None);
-                let turn = arrivals.next(*number).await?;
-                wanted.until.set(Some(turn.hard));
-                Some(turn)
+                let turn = arrivals.next(*number).await;
+                // From its first iteration on it is there, busy or not, as those are that were there from the start.
+                wanted.until.set(turn.map(|turn| turn.hard));
+                turn
             }
         }
     }
@@ -58,6 +58,16 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
+    /// That of a virtual user of the open model that is there from the start.
+    pub(super) fn preallocated(until: Instant) -> Self {
+        Self { until: Cell::new(Some(until)), late: Cell::default() }
+    }
+
+    /// Whether it was ever wanted.
+    pub(super) fn was_made(&self) -> bool {
+        self.until.get().is_some()
+    }
+
     /// Whether it runs and the schedule wants it to.
     pub(super) fn at(&self, now: Instant) -> bool {
         self.until.get().is_some_and(|until| now < until)

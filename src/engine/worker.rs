@@ -128,7 +128,11 @@ async fn watch_over(assignment: Assignment) -> Farewell {
         let arrivals =
             load.executor.is_open().then(|| Arrivals::new(origin, load.end() + load.graceful_stop));
         for number in (1..=load.executor.max_vus()).filter(|number| (number - 1) % share.1 == share.0) {
-            let wanted = Rc::new(Wanted::default());
+            let wanted = Rc::new(if number <= load.executor.preallocated_vus() {
+                Wanted::preallocated(origin + load.end())
+            } else {
+                Wanted::default()
+            });
             let turns = if let Some(arrivals) = &arrivals {
                 Turns::Open { arrivals: arrivals.clone(), number, wanted: wanted.clone() }
             } else {
@@ -288,7 +292,9 @@ async fn report_every_second(crew: Rc<Crew>, reports: UnboundedSender<Report>, s
         for (load, wanted) in &seats {
             let count = &mut counts[usize::from(load.0)];
             count.0 += u32::from(wanted.at(now));
-            count.1 += 1;
+            // One of the open model beyond those that are there from the start is made when it is first needed.
+            let is_open = crew.plan.load(*load).executor.is_open();
+            count.1 += u32::from(!is_open || wanted.was_made());
             late += wanted.take_late();
         }
         let mut recorder = crew.recorder.borrow_mut();

@@ -269,7 +269,9 @@ impl Compiler<'_> {
 /// Where something stands, as reports name it.
 pub(super) fn locate(profile: &Profile, place: profile::Place) -> Place {
     let location = profile.sources.locate(place);
-    Place { file: location.file.to_owned(), line: u32::try_from(location.line).unwrap_or(u32::MAX) }
+    // Of a built-in file the path that it has in palier's repository: a name that stays the same.
+    let file = location.file.strip_prefix("built-in ").unwrap_or(location.file);
+    Place { file: file.to_owned(), line: u32::try_from(location.line).unwrap_or(u32::MAX) }
 }
 
 fn capture_from(from: &profile::CaptureFrom) -> CaptureFrom {

@@ -134,6 +134,18 @@ impl Executor {
         self.iterations().is_some()
     }
 
+    /// Virtual users of the open model that are there from the start; none in the closed model.
+    pub const fn preallocated_vus(&self) -> u32 {
+        match self {
+            Self::ConstantArrivalRate { preallocated_vus, .. }
+            | Self::RampingArrivalRate { preallocated_vus, .. } => *preallocated_vus,
+            Self::RampingVus { .. }
+            | Self::ConstantVus { .. }
+            | Self::PerVuIterations { .. }
+            | Self::SharedIterations { .. } => 0,
+        }
+    }
+
     /// Whether iterations start by the clock, and not when an earlier one has ended (the open model).
     pub const fn is_open(&self) -> bool {
         matches!(self, Self::ConstantArrivalRate { .. } | Self::RampingArrivalRate { .. })

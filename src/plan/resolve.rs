@@ -4,6 +4,7 @@ use super::compile::locate;
 use super::threshold::{Bound, Cause, Selection, Threshold};
 use super::{Aggregation, Operator, Plan, SpanId, StepId};
 use crate::profile::{self, Diagnostic, Profile, SelectorKey};
+use crate::units::show_duration;
 use crate::words::{Level, Metric, Phase};
 
 /// The thresholds and warnings of a profile, and those that hold by default.
@@ -118,7 +119,12 @@ fn threshold(
         .collect();
     let narrowed: Vec<String> = selector.iter().map(|(key, value)| format!("{key}:{value}")).collect();
     let narrowed = if narrowed.is_empty() { String::new() } else { format!("{{{}}}", narrowed.join(",")) };
-    let text = format!("{}{narrowed} {}", written.metric, written.text);
+    let text = match written.window {
+        Some(window) => {
+            format!("{}{narrowed} in any {} {}", written.metric, show_duration(window), written.text)
+        }
+        None => format!("{}{narrowed} {}", written.metric, written.text),
+    };
     Some(Threshold {
         name: written.name.clone().unwrap_or(text),
         metric: written.metric,

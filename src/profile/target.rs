@@ -18,8 +18,6 @@ pub struct Target {
     pub url: Placed<Uri>,
     /// What to wait for before the load starts.
     pub ready: Option<Ready>,
-    /// Other origins that redirects may lead to.
-    pub allow: Vec<Placed<Uri>>,
     /// Headers of every request; a step's own of the same name goes before them.
     pub headers: Vec<(HeaderName, Template)>,
     /// How long connections are kept.
@@ -66,7 +64,6 @@ pub(super) fn read(node: &Node, findings: &mut Findings) -> Option<Target> {
     let url = fields.require("url", findings);
     let url = url.and_then(|node| Some(Placed::new(url_of(node, "url", findings)?, node.place)));
     let ready = fields.get("ready").and_then(|node| ready(node, findings));
-    let allow = fields.get("allow").map(|node| allow(node, findings)).unwrap_or_default();
     let headers = fields.get("headers").map(|node| headers::read(node, findings)).unwrap_or_default();
     for (_, template) in &headers {
         for reference in template.references() {
@@ -81,8 +78,8 @@ pub(super) fn read(node: &Node, findings: &mut Findings) -> Option<Target> {
     }
     let connections =
         fields.get("connections").and_then(|node| connections(node, findings)).unwrap_or_default();
-    fields.finish(&["service", "tls", "resolve"], findings);
-    Some(Target { url: url?, ready, allow, headers, connections })
+    fields.finish(&["service", "tls", "resolve", "allow"], findings);
+    Some(Target { url: url?, ready, headers, connections })
 }
 
 /// Reads an `http` or `https` URL without query, fragment and user.
@@ -137,11 +134,6 @@ fn ready(node: &Node, findings: &mut Findings) -> Option<Ready> {
         status: status.unwrap_or(Some(200))?,
         within: within.unwrap_or(Some(Duration::from_secs(30)))?,
     })
-}
-
-fn allow(node: &Node, findings: &mut Findings) -> Vec<Placed<Uri>> {
-    let items = reader::array(node, "allow", findings).unwrap_or_default();
-    items.iter().filter_map(|item| Some(Placed::new(url_of(item, "allow", findings)?, item.place))).collect()
 }
 
 fn connections(node: &Node, findings: &mut Findings) -> Option<Connections> {

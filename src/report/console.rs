@@ -111,6 +111,8 @@ impl Screen<'_> {
     fn metrics(&mut self, summary: &Summary) {
         let mut rows: Vec<MetricRow<'_>> =
             summary.metrics.iter().map(|(key, values)| MetricRow::new(summary, key, values)).collect();
+        // A scenario without checks has no share of them.
+        rows.retain(|row| row.name != "checks" || !summary.checks.is_empty());
         // A metric narrowed by a selector follows the whole of it, as in k6.
         rows.sort_by_key(|it| it.order);
         let name_width = rows.iter().map(|it| it.name.chars().count()).max().unwrap_or(0) + 3;
@@ -143,9 +145,10 @@ impl Screen<'_> {
         for stage in &summary.stages {
             let name =
                 stage.name.as_deref().map_or_else(|| show::NONE.to_owned(), |it| show::one_line(it, 30));
-            let name = match &stage.load {
-                Some(load) => format!("{}/{name}", show::one_line(load, 20)),
-                None => name,
+            let name = match (&stage.load, &stage.name) {
+                (Some(load), Some(_)) => format!("{}/{name}", show::one_line(load, 20)),
+                (Some(load), None) => show::one_line(load, 20),
+                (None, _) => name,
             };
             #[expect(clippy::cast_precision_loss, reason = "a share is shown with a few digits")]
             let errors = (stage.requests > 0).then(|| stage.errors as f64 / stage.requests as f64);
@@ -194,7 +197,11 @@ impl Screen<'_> {
             ));
         }
         if !parts.is_empty() {
-            let sound = if generator.sound { "sound" } else { "not to be trusted" };
+            let sound = if generator.sound {
+                "sound"
+            } else {
+                "late; what that alone explains is not blamed on the target"
+            };
             self.fact("generator", &format!("{}: {sound}", parts.join(", ")));
         }
         if self.text.len() > before {
@@ -242,7 +249,10 @@ impl Screen<'_> {
             .iter()
             .filter(|it| !told(it))
             .partition(|it| !matches!(it.outcome, Outcome::Pass | Outcome::Skipped));
-        rows.extend(judged.into_iter().chain(rest).map(Row::of_threshold));
+        // That no load was made is said once, not once more for every threshold.
+        if summary.is_started() {
+            rows.extend(judged.into_iter().chain(rest).map(Row::of_threshold));
+        }
 
         let width = |cell: fn(&Row) -> &str| {
             rows.iter()
@@ -258,6 +268,9 @@ impl Screen<'_> {
             let line =
                 format!("{mark} {section:<12}  {asked:<asked_width$}  {figure:<figure_width$}  {place}");
             self.line(line.trim_end());
+            if let Some(note) = &row.note {
+                self.line(&format!("  {:<12}  {note}", ""));
+            }
         }
     }
 
@@ -369,19 +382,24 @@ struct Row {
     asked: String,
     figure: String,
     place: String,
+    /// A sentence that would push the columns apart, for a line of its own.
+    note: Option<String>,
 }
 
 impl Row {
     fn of_threshold(threshold: &Threshold) -> Self {
         let (mark, style) = mark(threshold.outcome);
-        let figure = show::figure(threshold);
+        let judged = !matches!(threshold.outcome, Outcome::Invalid | Outcome::Skipped);
+        let word = if threshold.outcome == Outcome::Skipped { "skipped" } else { "not judged" };
+        let figure = if judged { show::figure(threshold) } else { word.to_owned() };
+        let note = (!judged).then(|| show::one_line(&threshold.reason, 300));
         let place = match (&threshold.file, threshold.line) {
             (Some(file), Some(line)) => format!("{}:{line}", show::one_line(file, 100)),
             (Some(file), None) => show::one_line(file, 100),
             (None, _) => "by default".to_owned(),
         };
         let section = threshold.section.to_string();
-        Self { mark, style, section, asked: spaced(threshold), figure, place }
+        Self { mark, style, section, asked: spaced(threshold), figure, place, note }
     }
 
     fn of_reason(reason: &Reason) -> Self {
@@ -393,7 +411,7 @@ impl Row {
         };
         let section = reason.section.map_or_else(|| "run".to_owned(), |it| it.to_string());
         let (asked, figure, place) = (show::one_line(&reason.text, 500), String::new(), String::new());
-        Self { mark, style, section, asked, figure, place }
+        Self { mark, style, section, asked, figure, place, note: None }
     }
 }
 
@@ -440,7 +458,11 @@ fn tally(summary: &Summary) -> String {
         parts.push(format!("{failed} of {} {verb} not hold", plural(n_thresholds, "threshold")));
     } else if not_judged == 0 && n_thresholds > 0 {
         let verb = if n_thresholds == 1 { "holds" } else { "hold" };
-        parts.push(format!("{} {verb}", plural(n_thresholds, "threshold")));
+        let thresholds = plural(n_thresholds, "threshold");
+        parts.push(match count(Level::Warn, Outcome::Pass) {
+            held if held > 0 && warnings == 0 => format!("{thresholds} and {} hold", plural(held, "warning")),
+            _ => format!("{thresholds} {verb}"),
+        });
     }
     if not_judged > 0 {
         parts.push(format!("{not_judged} could not be judged"));

@@ -92,7 +92,15 @@ fn distance(threshold: &Threshold, observed: f64, bound: f64) -> Option<String> 
         return None;
     }
     let side = if distance > 0.0 { "over" } else { "under" };
-    let amount = significant(distance.abs(), 2);
+    if threshold.unit != Unit::Fraction && distance > 999.0 {
+        return Some(format!("{} times the bound", significant(observed / bound, 2)));
+    }
+    // What is not all of it is never rounded to all of it.
+    let amount = if (99.5..100.0).contains(&distance.abs()) {
+        "99".to_owned()
+    } else {
+        significant(distance.abs(), 2)
+    };
     let noun = if amount == "1" { noun.trim_end_matches('s') } else { noun };
     Some(format!("{amount} {noun} {side}"))
 }

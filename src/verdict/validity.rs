@@ -74,9 +74,10 @@ pub(super) fn reasons(plan: &Plan, results: &Results) -> Vec<Reason> {
             .first()
             .map(|left| format!(", among them `{}`: {}", left.request, left.reason));
         let text = format!(
-            "{} of {} things that the run created were left behind{}",
+            "{} of {} things that the run created {} left behind{}",
             results.cleanup.left_count,
             results.cleanup.created,
+            if results.cleanup.left_count == 1 { "was" } else { "were" },
             named.unwrap_or_default()
         );
         add("left-behind", Verdict::Warn, None, text);
