@@ -14,7 +14,7 @@ use std::path::Path;
 
 /// One after another: what is judged here is time, and they would take it from each other.
 #[must_use]
-fn take_turn() -> File {
+pub(crate) fn take_turn() -> File {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("slow-tests.lock");
     let lock = File::create(path).expect("a file in the target folder");
     lock.lock().expect("the others end");
