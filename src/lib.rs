@@ -24,6 +24,8 @@ pub mod plan;
 
 pub mod metrics;
 
+pub mod observe;
+
 pub mod engine;
 
 pub mod verdict;

@@ -43,6 +43,7 @@ use self::step::StepEnd;
 use self::vu::{Crew, Vu};
 use self::worker::{Assignment, Farewell, Order, Report};
 use crate::metrics::{Recorder, Results, Stop};
+use crate::observe::generator::Usage;
 use crate::plan::{Executor, Load, Plan, StepId};
 use crate::words::Phase;
 
@@ -226,7 +227,7 @@ async fn load(
     results.generator.workers = workers;
     results.generator.cores = cores;
 
-    let cpu_before = cpu_time();
+    let used_before = Usage::now();
     let last = plan.loads.iter().map(|load| load.end() + load.graceful_stop).max().unwrap_or_default();
     let mut give_up_at = origin + last + PATIENCE;
     let mut second = 0_u32;
@@ -293,7 +294,9 @@ async fn load(
     for load in &plan.loads {
         results.count_unstarted(load);
     }
-    results.generator.cpu = cpu_time().saturating_sub(cpu_before);
+    let used = Usage::now().since(used_before);
+    results.generator.cpu = used.cpu;
+    results.generator.throttled = used.throttled;
     results.generator.cpu_available = origin.elapsed() * cores;
     ending
 }
@@ -346,11 +349,4 @@ fn stop(orders: &watch::Sender<Order>, undo: Duration) -> Instant {
     // Workers that are gone need no order.
     let _ = orders.send(Order::Stop { undo_until });
     undo_until + Duration::from_millis(500)
-}
-
-/// CPU time of this process so far.
-fn cpu_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    // The clock of a process starts at zero.
-    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }

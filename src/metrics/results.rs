@@ -80,6 +80,8 @@ pub struct Generator {
     pub cpu: Duration,
     /// CPU time that it might have used: cores or quota, times the length of the load.
     pub cpu_available: Duration,
+    /// Time for which the CPU quota of a cgroup held it back; `None` where there is no quota.
+    pub throttled: Option<Duration>,
     /// Worker threads.
     pub workers: u32,
     /// Cores that this process may use.
@@ -125,6 +127,14 @@ impl Generator {
     pub fn cpu_share(&self) -> Option<f64> {
         let available = self.cpu_available.as_secs_f64();
         (available > 0.0).then(|| self.cpu.as_secs_f64() / available)
+    }
+}
+
+impl Generator {
+    /// The share of the load's time for which a CPU quota held it back; `None` without a quota, or a load.
+    pub fn throttled_share(&self, elapsed: Duration) -> Option<f64> {
+        let throttled = self.throttled.filter(|_| !elapsed.is_zero())?;
+        Some((throttled.as_secs_f64() / elapsed.as_secs_f64()).min(1.0))
     }
 }
 
@@ -233,6 +243,7 @@ impl Results {
         own.lag.merge(&add.lag);
         own.cpu += add.cpu;
         own.cpu_available += add.cpu_available;
+        own.throttled = own.throttled.max(add.throttled);
         own.workers += add.workers;
         own.cores += add.cores;
         own.lost += add.lost;

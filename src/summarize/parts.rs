@@ -256,7 +256,7 @@ pub(super) fn generator(
         threads: generator.workers,
         cores: f64::from(generator.cores),
         cpu: generator.cpu_share(),
-        throttled: None,
+        throttled: generator.throttled_share(view.results.elapsed),
         lag: trend(&generator.lag),
         memory: circumstances.memory,
         sound: offered && generator.panics.is_empty() && late.is_none_or(|late| late <= SOUND_LAG),

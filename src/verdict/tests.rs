@@ -226,6 +226,18 @@ fn a_breach_that_our_own_delay_explains_is_invalid() {
 }
 
 #[test]
+fn a_throughput_that_our_own_limits_explain_is_invalid() {
+    let plan = planned("[thresholds]\nhttp_reqs = [\"rate>1000\"]");
+    let mut results = results(&plan, &[Request::Took(1); 1000]);
+    assert_eq!(judge(&plan, &results).thresholds[0].outcome, Outcome::Fail);
+    results.generator.throttled = Some(Duration::from_millis(400));
+    assert_eq!(judge(&plan, &results).thresholds[0].outcome, Outcome::Fail, "4 % of the time explain little");
+    results.generator.throttled = Some(Duration::from_millis(600));
+    let judgement = judge(&plan, &results);
+    assert_eq!(judgement.thresholds[0].outcome, Outcome::Invalid, "{}", judgement.thresholds[0].reason);
+}
+
+#[test]
 fn what_holds_in_spite_of_our_delay_holds() {
     let plan = planned(P95);
     let mut results = results(&plan, &[Request::Took(100); 1000]);

@@ -19,6 +19,9 @@ const A_MOMENT: Duration = Duration::from_millis(50);
 /// Beyond this lateness of the 99th percentile of its heartbeats, palier could not keep up.
 const SATURATED: Duration = Duration::from_millis(10);
 
+/// Held back by a CPU quota for more than this share of the time, it could not either.
+const THROTTLED: f64 = 0.05;
+
 /// Everything that speaks against the run and is no threshold.
 pub(super) fn reasons(plan: &Plan, results: &Results) -> Vec<Reason> {
     let mut reasons = Vec::new();
@@ -156,6 +159,11 @@ pub(super) fn own_errors<'a>(plan: &Plan, results: &'a Results) -> Option<(u64, 
 
 /// Palier could not keep up, and says so.
 pub(super) fn saturated(results: &Results) -> Option<String> {
+    if let Some(share) = results.generator.throttled_share(results.elapsed).filter(|share| *share > THROTTLED)
+    {
+        let share = Fraction::new(share).map(Fraction::human).unwrap_or_default();
+        return Some(format!("palier itself was held back by its CPU quota for {share} of the time"));
+    }
     let late = results.generator.lag.quantile(0.99)?;
     (late > SATURATED).then(|| {
         format!(
