@@ -111,6 +111,13 @@ fn threshold(
             Diagnostic::new(written.place, message).help(format!("windows exist for {}", names.join(", "))),
         );
     }
+    let is_of_arrivals = matches!(written.metric, Metric::HttpReqCorrected | Metric::IterationLag);
+    if is_of_arrivals && !plan.loads.iter().any(|load| load.executor.is_open()) {
+        let message =
+            format!("`{}` is measured of arrivals, and no load of this profile has any", written.metric);
+        let help = "it comes with `constant-arrival-rate` and `ramping-arrival-rate`";
+        diagnostics.push(Diagnostic::new(written.key_place, message).help(help));
+    }
     if diagnostics.len() > n_before {
         return None;
     }
@@ -172,47 +179,8 @@ fn key_name(key: &SelectorKey) -> &str {
     }
 }
 
-/// What a selector narrows.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Scope {
-    /// Requests: by step, load, stage, phase, status and tag.
-    Requests,
-    /// Iterations and virtual users: by load, stage and phase.
-    Iterations,
-    /// The generator: not at all.
-    Whole,
-}
-
-fn scope(metric: Metric) -> Scope {
-    match metric {
-        Metric::Iterations
-        | Metric::IterationDuration
-        | Metric::IterationLag
-        | Metric::DroppedIterations
-        | Metric::Vus
-        | Metric::VusMax => Scope::Iterations,
-        Metric::GeneratorLag | Metric::GeneratorCpu => Scope::Whole,
-        Metric::HttpReqs
-        | Metric::HttpReqDuration
-        | Metric::HttpReqBlocked
-        | Metric::HttpReqConnecting
-        | Metric::HttpReqTlsHandshaking
-        | Metric::HttpReqSending
-        | Metric::HttpReqWaiting
-        | Metric::HttpReqReceiving
-        | Metric::HttpReqFailed
-        | Metric::HttpReqCut
-        | Metric::HttpReqCorrected
-        | Metric::Checks
-        | Metric::Errors
-        | Metric::DataSent
-        | Metric::DataReceived => Scope::Requests,
-    }
-}
-
 fn selection(plan: &Plan, written: &profile::Threshold, diagnostics: &mut Vec<Diagnostic>) -> Selection {
     let mut selection = everything(plan);
-    let scope = scope(written.metric);
     // A phase outside the load has steps of its own, so it comes first, wherever it is written.
     let phase_first = |part: &&profile::Selection| part.key != SelectorKey::Phase;
     let mut parts: Vec<&profile::Selection> = written.selector.iter().collect();
@@ -224,18 +192,6 @@ fn selection(plan: &Plan, written: &profile::Threshold, diagnostics: &mut Vec<Di
             diagnostic.help = help;
             diagnostics.push(diagnostic);
         };
-        let fits = match (scope, &part.key) {
-            (Scope::Requests, SelectorKey::Cause) => written.metric == Metric::HttpReqCut,
-            (Scope::Requests, _) => true,
-            (Scope::Iterations, key) => {
-                matches!(key, SelectorKey::Load | SelectorKey::Stage | SelectorKey::Phase)
-            }
-            (Scope::Whole, _) => false,
-        };
-        if !fits {
-            wrong(format!("`{}` is not kept apart by `{}`", written.metric, key_name(&part.key)), None);
-            continue;
-        }
         match &part.key {
             SelectorKey::Phase => match Phase::from_name(value) {
                 Some(phase) => {

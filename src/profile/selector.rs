@@ -164,6 +164,8 @@ fn fits(key: &SelectorKey, metric: Metric) -> bool {
             matches!(key, SelectorKey::Load | SelectorKey::Stage | SelectorKey::Phase)
         }
         Metric::HttpReqCut => *key != SelectorKey::Status,
+        // A check is counted of its step, whatever the status of the answer was.
+        Metric::Checks => !matches!(key, SelectorKey::Cause | SelectorKey::Status),
         Metric::HttpReqs
         | Metric::HttpReqDuration
         | Metric::HttpReqBlocked
@@ -174,7 +176,6 @@ fn fits(key: &SelectorKey, metric: Metric) -> bool {
         | Metric::HttpReqReceiving
         | Metric::HttpReqFailed
         | Metric::HttpReqCorrected
-        | Metric::Checks
         | Metric::Errors
         | Metric::DataSent
         | Metric::DataReceived => *key != SelectorKey::Cause,
