@@ -184,19 +184,21 @@ impl Vu {
     }
 }
 
-/// Pauses between attempts to undo one thing: 50 ms, and twice as long each time, seven attempts in all.
+/// Pauses between attempts to undo one thing: 50 ms, and twice as long each time up to a second, ten attempts in
+/// all. With three of ten answers failing, six of a million things are left behind.
 #[derive(Debug, Default)]
 pub(super) struct Backoff(u32);
 
 impl Backoff {
-    const ATTEMPTS: u32 = 7;
+    const ATTEMPTS: u32 = 10;
+    const LONGEST: Duration = Duration::from_secs(1);
 
     pub(super) fn is_exhausted(&self) -> bool {
         self.0 >= Self::ATTEMPTS
     }
 
     pub(super) fn next(&mut self) -> Duration {
-        let pause = Duration::from_millis(50 << self.0.min(Self::ATTEMPTS));
+        let pause = Duration::from_millis(50 << self.0.min(Self::ATTEMPTS)).min(Self::LONGEST);
         self.0 += 1;
         pause
     }
