@@ -191,14 +191,6 @@ impl Iterator for DueTimes {
     }
 }
 
-/// The virtual users that the plan wants at a moment, counted from the start of the run's load.
-pub fn vus_at(load: &Load, at: Duration) -> u32 {
-    let wanted = |vu: &u32| shifts(load, *vu).iter().any(|shift| shift.start <= at && at < shift.stop);
-    let count = (1..=load.executor.max_vus()).filter(wanted).count();
-    // No more than `max_vus`.
-    u32::try_from(count).unwrap_or(u32::MAX)
-}
-
 /// Virtual-user time that the plan wants of these shifts until a moment.
 pub fn wanted_time(shifts: &[Shift], until: Duration) -> Duration {
     shifts.iter().map(|shift| shift.stop.min(until).saturating_sub(shift.start)).sum()
@@ -234,6 +226,14 @@ mod tests {
             grace: SpanId(0),
             slots: 0,
         }
+    }
+
+    /// The virtual users that the plan wants at a moment, counted from the start of the run's load.
+    fn vus_at(load: &Load, at: Duration) -> u32 {
+        let wanted = |vu: &u32| shifts(load, *vu).iter().any(|shift| shift.start <= at && at < shift.stop);
+        let count = (1..=load.executor.max_vus()).filter(wanted).count();
+        // No more than `max_vus`.
+        u32::try_from(count).unwrap_or(u32::MAX)
     }
 
     fn starts_and_stops(load: &Load) -> (Vec<f64>, Vec<f64>) {

@@ -335,11 +335,6 @@ impl Results {
         at_end + if cause.is_none_or(|cause| cause == of_stop) { cell.interrupted } else { 0 }
     }
 
-    /// Whether the load was ended before its plan was done.
-    pub fn ended_early(&self) -> bool {
-        self.stop != Stop::Done
-    }
-
     /// The time that per-second rates over these spans refer to: that of their stages, as far as the load went.
     /// Stages of several loads that overlap count once.
     pub fn rated_time(&self, plan: &Plan, spans: &[SpanId]) -> Duration {

@@ -5,9 +5,11 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use proptest::prelude::*;
+
 use super::{Judgement, judge};
 use crate::metrics::{Failure, IterationEnd, Recorder, Results, Sample, Stop, Timings};
-use crate::plan::{self, LoadId, Plan, SpanId, StepId};
+use crate::plan::{self, LoadId, Plan, StepId};
 use crate::profile::{self, Files};
 use crate::words::{ErrorKind, Outcome, Verdict};
 
@@ -53,7 +55,7 @@ fn planned(thresholds: &str) -> Plan {
 }
 
 /// What one request came to.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Request {
     /// Answered with 200 after so many milliseconds.
     Took(u64),
@@ -335,8 +337,37 @@ fn no_finished_iteration_is_no_pass() {
     assert!(reasons(&judgement).contains(&"no-iterations"));
 }
 
-#[test]
-fn an_unknown_span_holds_nothing() {
-    let plan = planned("");
-    assert!(Results::new(&plan).cell(SpanId(0), StepId(0)).is_none());
+/// A worker's share of a run, as a number of requests of each sort.
+fn share() -> impl Strategy<Value = Vec<Request>> {
+    let request = prop_oneof![
+        (1_u64..2_000).prop_map(Request::Took),
+        (1_u64..2_000).prop_map(Request::Status500),
+        Just(Request::Refused),
+        (1_u64..30_000).prop_map(Request::Cut),
+    ];
+    prop::collection::vec(request, 1..60)
+}
+
+proptest! {
+    /// Workers, shards and machines report in any order, and are merged in any grouping.
+    #[test]
+    fn who_reports_first_changes_neither_results_nor_verdict(a in share(), b in share(), c in share()) {
+        let plan = planned(P95);
+        let [a, b, c] = [a, b, c].map(|requests| results(&plan, &requests));
+        let merged = |parts: [&Results; 3]| {
+            let mut all = Results::new(&plan);
+            for part in parts {
+                all.merge(part);
+            }
+            all
+        };
+        let mut later = b.clone();
+        later.merge(&c);
+        let mut grouped = a.clone();
+        grouped.merge(&later);
+        let forward = merged([&a, &b, &c]);
+        prop_assert_eq!(&forward, &merged([&c, &a, &b]));
+        prop_assert_eq!(&forward, &grouped);
+        prop_assert_eq!(judge(&plan, &forward), judge(&plan, &grouped));
+    }
 }
