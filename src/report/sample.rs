@@ -107,6 +107,9 @@ pub(crate) fn pass() -> Summary {
             kernel: Some("6.8.0".into()),
         },
         facts: Vec::new(),
+        diagnosis: Vec::new(),
+        observers: Vec::new(),
+        pods: Vec::new(),
     }
 }
 

@@ -72,6 +72,9 @@ pub fn summarize(
         generator: parts::generator(&view, judgement, circumstances),
         host: circumstances.host.clone(),
         facts: Vec::new(),
+        diagnosis: Vec::new(),
+        observers: Vec::new(),
+        pods: Vec::new(),
     }
 }
 
