@@ -1,6 +1,11 @@
 //! Which pipeline a run belongs to, as far as the environment tells.
 
+use std::path::Path;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 use super::Env;
+use crate::report::Format;
 use crate::report::summary::Environment;
 
 /// A service that runs pipelines, where palier does something special for it.
@@ -27,8 +32,33 @@ impl Provider {
     }
 }
 
-/// The pipeline, the commit and the job's page; nothing outside of a pipeline.
-pub(super) fn environment(env: &Env) -> Environment {
+/// The pipeline, the commit, the job's page and that of the report in `folder`, an absolute path; nothing outside of
+/// a pipeline.
+pub(super) fn environment(env: &Env, folder: &Path) -> Environment {
+    Environment { report_url: report_url(env, folder), ..job(env) }
+}
+
+/// Where providers that let artifacts be opened singly have the report. GitHub packs them, so it has none.
+fn report_url(env: &Env, folder: &Path) -> Option<String> {
+    let (workspace, artifacts) = if env.is_true("GITLAB_CI") {
+        (env.get("CI_PROJECT_DIR")?, format!("{}/artifacts/file", env.get("CI_JOB_URL")?))
+    } else if env.get("JENKINS_URL").is_some() {
+        (env.get("WORKSPACE")?, format!("{}/artifact", env.get("BUILD_URL")?.trim_end_matches('/')))
+    } else {
+        return None;
+    };
+    // Only what lies within the workspace can be kept.
+    let path = folder.strip_prefix(workspace).ok()?;
+    let names = path.components().map(|name| name.as_os_str().to_string_lossy().into_owned());
+    let names = names.chain([Format::PAGE.file_name().to_owned()]);
+    let names: Vec<String> = names.map(|name| utf8_percent_encode(&name, PATH).to_string()).collect();
+    Some(format!("{artifacts}/{}", names.join("/")))
+}
+
+/// What does not stand for itself in the path of an address.
+const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+fn job(env: &Env) -> Environment {
     let get = |name: &str| env.get(name).map(str::to_owned);
     let first = |names: &[&str]| names.iter().find_map(|name| get(name));
     let found = |ci: &str, commit: &[&str], branch: &[&str], job_url: Option<String>| Environment {
@@ -36,6 +66,7 @@ pub(super) fn environment(env: &Env) -> Environment {
         commit: first(commit),
         branch: first(branch).map(|name| short(&name).to_owned()),
         job_url,
+        report_url: None,
     };
     if env.is_true("GITHUB_ACTIONS") {
         // Forgejo and Gitea speak GitHub's language and say who they are besides.
@@ -85,7 +116,7 @@ pub(super) fn environment(env: &Env) -> Environment {
     if env.is_on("CI") {
         return found("unknown", &[], &[], None);
     }
-    Environment { ci: None, commit: None, branch: None, job_url: None }
+    Environment { ci: None, commit: None, branch: None, job_url: None, report_url: None }
 }
 
 /// A branch without what Git and Jenkins put before it.
@@ -123,7 +154,7 @@ mod tests {
 
     #[track_caller]
     fn check<const N: usize>(variables: [(&str, &str); N], expected: [Option<&str>; 4]) {
-        let found = environment(&Env::of(variables));
+        let found = job(&Env::of(variables));
         let found = [&found.ci, &found.commit, &found.branch, &found.job_url].map(Option::as_deref);
         assert_eq!(found, expected);
     }
@@ -180,6 +211,27 @@ mod tests {
         assert_eq!(Provider::detect(&Env::of(variables)), Provider::GitLab);
         // What gitlab-ci-local sets.
         assert_eq!(Provider::detect(&Env::of([("GITLAB_CI", "false")])), Provider::Other);
+    }
+
+    #[test]
+    fn the_report_is_found_among_the_artifacts() {
+        let url = |variables: [(&str, &str); 3], folder: &str| {
+            environment(&Env::of(variables), Path::new(folder)).report_url
+        };
+        let gitlab = [
+            ("GITLAB_CI", "true"),
+            ("CI_JOB_URL", "https://gitlab.com/a/b/-/jobs/3"),
+            ("CI_PROJECT_DIR", "/builds/a/b"),
+        ];
+        let page = Format::PAGE.file_name();
+        assert_eq!(
+            url(gitlab, "/builds/a/b/out/load test"),
+            Some(format!("https://gitlab.com/a/b/-/jobs/3/artifacts/file/out/load%20test/{page}"))
+        );
+        assert_eq!(url(gitlab, "/tmp/out"), None, "nothing there is kept");
+        let jenkins = [("JENKINS_URL", "http://j/"), ("BUILD_URL", "http://j/job/x/4/"), ("WORKSPACE", "/w")];
+        assert_eq!(url(jenkins, "/w/out"), Some(format!("http://j/job/x/4/artifact/out/{page}")));
+        assert_eq!(url([("CI", "true"), ("A", "b"), ("C", "d")], "/w/out"), None);
     }
 
     #[test]

@@ -119,7 +119,7 @@ pub(super) fn run(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode
     let circumstances = Circumstances {
         start,
         duration: began.elapsed(),
-        environment: ci::environment(env),
+        environment: ci::environment(env, &std::path::absolute(&args.out).unwrap_or_default()),
         host: host::host(),
         memory: host::peak_memory(),
         notes: notes(args, &plan),
@@ -134,7 +134,7 @@ pub(super) fn run(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode
         let _ = destination.outputs.write_all(&summary);
     }
 
-    let report = destination.outputs.path(Format::Markdown).display().to_string();
+    let report = destination.outputs.path(Format::PAGE).display().to_string();
     let look = Look { colour: terminal.colour, width: terminal::width(), report: Some(&report) };
     let mut text = console::render(&summary, &look);
     if Provider::detect(env) == Provider::GitHub {

@@ -10,9 +10,14 @@
 pub mod annotations;
 pub mod badge;
 pub mod console;
+pub mod distribution;
+pub mod gitlab;
+pub mod hlog;
 pub mod json;
 pub mod junit;
+pub mod k6;
 pub mod markdown;
+pub mod openmetrics;
 pub mod show;
 pub mod summary;
 pub mod write;
@@ -38,11 +43,32 @@ pub enum Format {
     BadgeSvg,
     /// The verdict as shields.io reads it.
     BadgeJson,
+    /// The figures as GitLab's load-performance widget reads them.
+    K6Summary,
+    /// Links on the page of a GitLab job.
+    Gitlab,
+    /// The figures as OpenMetrics.
+    OpenMetrics,
+    /// The latencies as `HdrHistogram`'s tools read them.
+    Hlog,
 }
 
 impl Format {
+    /// The one that people open.
+    pub const PAGE: Self = Self::Markdown;
+
     /// Every format, the most needed first: should the time run out, what is written is what counts.
-    pub const ALL: [Self; 5] = [Self::Summary, Self::Junit, Self::Markdown, Self::BadgeSvg, Self::BadgeJson];
+    pub const ALL: [Self; 9] = [
+        Self::Summary,
+        Self::Junit,
+        Self::Markdown,
+        Self::BadgeSvg,
+        Self::BadgeJson,
+        Self::K6Summary,
+        Self::Gitlab,
+        Self::OpenMetrics,
+        Self::Hlog,
+    ];
 
     /// The name of the file, which `--format` takes, too.
     pub const fn file_name(self) -> &'static str {
@@ -52,6 +78,10 @@ impl Format {
             Self::Markdown => "summary.md",
             Self::BadgeSvg => "badge.svg",
             Self::BadgeJson => "badge.json",
+            Self::K6Summary => "k6-summary.json",
+            Self::Gitlab => "annotations.json",
+            Self::OpenMetrics => "metrics.txt",
+            Self::Hlog => "latency.hlog",
         }
     }
 
@@ -68,6 +98,10 @@ impl Format {
             Self::Markdown => markdown::render(summary),
             Self::BadgeSvg => badge::svg(summary),
             Self::BadgeJson => badge::json(summary),
+            Self::K6Summary => k6::render(summary),
+            Self::Gitlab => gitlab::render(summary),
+            Self::OpenMetrics => openmetrics::render(summary),
+            Self::Hlog => hlog::render(summary),
         }
     }
 }

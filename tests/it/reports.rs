@@ -66,8 +66,11 @@ fn in_a_github_job_the_page_is_appended_and_lines_are_annotated() {
 #[test]
 fn in_a_gitlab_job_the_environment_is_known() {
     let origin = Origin::start(Script::ok());
-    let run = Palier::run(&steady(1, "1s"))
+    let run = Palier::run(&steady(1, "1s"));
+    let folder = run.folder().display().to_string();
+    let run = run
         .target(&origin)
+        .env("CI_PROJECT_DIR", &folder)
         .env("CI", "true")
         .env("GITLAB_CI", "true")
         .env("CI_COMMIT_SHA", "0123456789abcdef0123456789abcdef01234567")
@@ -78,6 +81,15 @@ fn in_a_gitlab_job_the_environment_is_known() {
     let environment = &summary["run"]["environment"];
     assert_eq!((&environment["ci"], &environment["branch"]), (&"gitlab".into(), &"topic".into()));
     assert_eq!(environment["job_url"], "https://gitlab.example.com/shop/-/jobs/42");
+    let annotations = run.read("palier-report/annotations.json");
+    let annotations: serde_json::Value = serde_json::from_str(&annotations).expect("JSON");
+    let link = &annotations["palier"][0]["external_link"];
+    let url = link["url"].as_str().expect("a link to the report");
+    assert!(
+        url.starts_with("https://gitlab.example.com/shop/-/jobs/42/artifacts/file/palier-report/"),
+        "{url}"
+    );
+    assert!(link["label"].as_str().expect("a label").contains("pass"), "{link}");
 }
 
 #[test]

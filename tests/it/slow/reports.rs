@@ -11,6 +11,10 @@ fn are_read(run: &Done) {
     let path = |name: &str| file(name).display().to_string();
     consumers::accept("check-junit.sh", &[&path("junit.xml"), "--contract", "--fast"]);
     consumers::accept("check-badge.py", &[&path("badge.json"), &path("badge.svg")]);
+    consumers::accept("check-gitlab-load.py", &[&path("k6-summary.json")]);
+    consumers::accept("check-openmetrics.sh", &[&path("metrics.txt")]);
+    consumers::accept("check-annotations.py", &[&path("annotations.json")]);
+    consumers::accept("check-hlog.sh", &[&path("latency.hlog")]);
     consumers::validate(&consumers::root().join("summary.schema.json"), &file("summary.json"));
 }
 

@@ -45,6 +45,11 @@ impl Palier {
         self
     }
 
+    /// Where it will run.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub(crate) fn args<const N: usize>(mut self, args: [&str; N]) -> Self {
         self.args.extend(args.map(str::to_owned));
         self
@@ -382,7 +387,17 @@ pub(crate) fn binary() -> PathBuf {
 }
 
 /// Every file that a run leaves.
-pub(crate) const REPORTS: [&str; 5] = ["badge.json", "badge.svg", "junit.xml", "summary.json", "summary.md"];
+pub(crate) const REPORTS: [&str; 9] = [
+    "annotations.json",
+    "badge.json",
+    "badge.svg",
+    "junit.xml",
+    "k6-summary.json",
+    "latency.hlog",
+    "metrics.txt",
+    "summary.json",
+    "summary.md",
+];
 
 pub(crate) fn write(path: &Path, content: &str) {
     if let Some(folder) = path.parent() {
