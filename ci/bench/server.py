@@ -1,5 +1,9 @@
-"""nginx as the target: one worker on one core, the same 185 bytes for every request, and a count of them."""
+"""The targets, each on a core of its own, on a free loopback port.
 
+nginx gives the same 185 bytes for every request; the demo is palier's own employees API. Both count what they get.
+"""
+
+import json
 import os
 import re
 import shutil
@@ -40,6 +44,12 @@ def nginx_program():
     return shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 
 
+def two_cores():
+    """A core for the client and another one for the server, of those that this process may use."""
+    cores = sorted(os.sched_getaffinity(0))
+    return cores[0], cores[-1]
+
+
 def free_port():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -77,3 +87,33 @@ class Nginx:
         """All requests so far, the question itself included."""
         with urllib.request.urlopen(f"{self.url}stub_status", timeout=10) as answer:
             return int(re.search(r"^ \d+ \d+ (\d+)", answer.read().decode(), re.M).group(1))
+
+
+class Demo:
+    """`palier demo`, while its `with` block runs."""
+
+    def __init__(self, palier, core):
+        self.palier, self.core = palier, core
+
+    def __enter__(self):
+        self.process = subprocess.Popen(
+            [self.palier, "demo", "--port", "0"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+            preexec_fn=lambda: os.sched_setaffinity(0, {self.core}))
+        # Its first line is where it listens.
+        self.url = self.process.stdout.readline().strip()
+        if not self.url:
+            raise RuntimeError(f"the demo ended with {self.process.wait()}")
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def counts(self):
+        """What it received so far; the question is not counted."""
+        with urllib.request.urlopen(f"{self.url}/__count", timeout=10) as answer:
+            return json.load(answer)
+
+    def requests(self):
+        return self.counts()["total"]
