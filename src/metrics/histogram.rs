@@ -74,29 +74,57 @@ struct Page {
 }
 
 /// Counts of values by bucket. Merging is exact, associative and commutative.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Histogram {
     /// In ascending order of their number.
     pages: Vec<Page>,
+    /// Where in `pages` the last value fell: the next one is likely to fall there, too.
+    latest: usize,
 }
+
+impl PartialEq for Histogram {
+    fn eq(&self, other: &Self) -> bool {
+        self.pages == other.pages
+    }
+}
+
+impl Eq for Histogram {}
 
 impl Histogram {
     /// Counts one value.
     #[inline]
     pub fn record(&mut self, value: Duration) {
-        self.add(Bucket::of(nanos(value)), 1);
+        self.record_nanos(nanos(value), 1);
     }
 
+    /// Counts one value, in nanoseconds, so many times.
+    #[inline]
+    pub(super) fn record_nanos(&mut self, value: u64, times: u64) {
+        self.add(Bucket::of(value), times);
+    }
+
+    #[inline]
     fn add(&mut self, bucket: Bucket, count: u64) {
         let number = bucket.0 / PAGE_LEN as u16;
-        let page = match self.pages.binary_search_by_key(&number, |page| page.number) {
-            Ok(found) => &mut self.pages[found],
-            Err(gap) => {
-                self.pages.insert(gap, Page { number, counts: Box::new([0; PAGE_LEN]) });
-                &mut self.pages[gap]
+        let page = match self.pages.get_mut(self.latest) {
+            Some(page) if page.number == number => page,
+            _ => {
+                self.latest = self.page(number);
+                &mut self.pages[self.latest]
             }
         };
         page.counts[bucket.0 as usize % PAGE_LEN] += count;
+    }
+
+    /// Where in `pages` the page of that number is; made where there is none.
+    fn page(&mut self, number: u16) -> usize {
+        match self.pages.binary_search_by_key(&number, |page| page.number) {
+            Ok(found) => found,
+            Err(gap) => {
+                self.pages.insert(gap, Page { number, counts: Box::new([0; PAGE_LEN]) });
+                gap
+            }
+        }
     }
 
     /// Adds all of `other`'s counts to this one's.

@@ -170,7 +170,9 @@ impl Recorder {
     /// Hands over what was recorded since the last time.
     pub fn take(&mut self) -> Interval {
         let empty = self.empty();
-        std::mem::replace(&mut self.interval, empty)
+        let mut interval = std::mem::replace(&mut self.interval, empty);
+        interval.cells.iter_mut().flatten().for_each(|cell| cell.count_unblocked());
+        interval
     }
 
     fn cell(&mut self, span: SpanId, step: StepId) -> &mut Cell {
@@ -348,9 +350,13 @@ fn count(cell: &mut Cell, sample: &Sample, failed: bool) {
     if let Some(timings) = &sample.timings {
         let trends = &mut cell.trends;
         trends.duration.record(timings.duration());
-        trends.blocked.record(timings.blocked);
-        trends.connecting.record(timings.connecting);
-        trends.tls_handshaking.record(timings.tls_handshaking);
+        if timings.blocked.is_zero() {
+            cell.unblocked += 1;
+        } else {
+            trends.blocked.record(timings.blocked);
+            trends.connecting.record(timings.connecting);
+            trends.tls_handshaking.record(timings.tls_handshaking);
+        }
         trends.sending.record(timings.sending);
         trends.waiting.record(timings.waiting);
         trends.receiving.record(timings.receiving);

@@ -8,16 +8,16 @@ use super::histogram::{Histogram, nanos};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trend {
     count: u64,
-    /// In nanoseconds; 128 bits, because a billion requests of a minute each overflow 64.
+    /// In nanoseconds, as the two below; 128 bits, because a billion requests of a minute each overflow 64.
     sum: u128,
-    min: Duration,
-    max: Duration,
+    min: u64,
+    max: u64,
     histogram: Histogram,
 }
 
 impl Default for Trend {
     fn default() -> Self {
-        Self { count: 0, sum: 0, min: Duration::MAX, max: Duration::ZERO, histogram: Histogram::default() }
+        Self { count: 0, sum: 0, min: u64::MAX, max: 0, histogram: Histogram::default() }
     }
 }
 
@@ -25,11 +25,18 @@ impl Trend {
     /// Counts one value.
     #[inline]
     pub fn record(&mut self, value: Duration) {
-        self.count += 1;
-        self.sum += u128::from(nanos(value));
+        self.record_many(value, 1);
+    }
+
+    /// Counts one value so many times.
+    #[inline]
+    pub fn record_many(&mut self, value: Duration, times: u64) {
+        let value = nanos(value);
+        self.count += times;
+        self.sum += u128::from(value) * u128::from(times);
         self.min = self.min.min(value);
         self.max = self.max.max(value);
-        self.histogram.record(value);
+        self.histogram.record_nanos(value, times);
     }
 
     /// Adds all of `other`'s values to this one's: exact, associative and commutative.
@@ -48,8 +55,8 @@ impl Trend {
             let (lowest, highest) = bucket.range();
             trend.count += count;
             trend.sum += u128::from(nanos((lowest + highest) / 2)) * u128::from(count);
-            trend.min = trend.min.min(lowest);
-            trend.max = trend.max.max(highest);
+            trend.min = trend.min.min(nanos(lowest));
+            trend.max = trend.max.max(nanos(highest));
         }
         Self { histogram, ..trend }
     }
@@ -67,17 +74,18 @@ impl Trend {
 
     /// The exact least value; `None` without values.
     pub fn min(&self) -> Option<Duration> {
-        (self.count > 0).then_some(self.min)
+        (self.count > 0).then(|| Duration::from_nanos(self.min))
     }
 
     /// The exact greatest value; `None` without values.
     pub fn max(&self) -> Option<Duration> {
-        (self.count > 0).then_some(self.max)
+        (self.count > 0).then(|| Duration::from_nanos(self.max))
     }
 
     /// The value at rank ⌈q·n⌉, at most 0.1 % above the true one and never above [`Trend::max`].
     pub fn quantile(&self, q: f64) -> Option<Duration> {
-        self.histogram.quantile(q).map(|value| value.min(self.max).max(self.min))
+        let (min, max) = (self.min()?, self.max()?);
+        self.histogram.quantile(q).map(|value| value.min(max).max(min))
     }
 
     /// The distribution itself.
