@@ -18,11 +18,13 @@ use tokio::time::Sleep;
 pub(super) struct Deadline {
     sleep: Pin<Box<Sleep>>,
     at: Instant,
+    /// The timer knows whom to wake. A deadline belongs to one task, whose waker stays the same.
+    registered: bool,
 }
 
 impl Deadline {
     pub(super) fn new(at: Instant) -> Self {
-        Self { sleep: Box::pin(tokio::time::sleep_until(at.into())), at }
+        Self { sleep: Box::pin(tokio::time::sleep_until(at.into())), at, registered: false }
     }
 
     /// Moves the deadline.
@@ -30,6 +32,7 @@ impl Deadline {
         self.at = at;
         if at < self.sleep.deadline().into_std() {
             self.sleep.as_mut().reset(at.into());
+            self.registered = false;
         }
     }
 
@@ -40,12 +43,16 @@ impl Deadline {
 
     /// Ready once the deadline has passed.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.registered && !self.sleep.is_elapsed() {
+            return Poll::Pending;
+        }
         while self.sleep.as_mut().poll(cx).is_ready() {
             if self.at <= self.sleep.deadline().into_std() || self.at <= Instant::now() {
                 return Poll::Ready(());
             }
             self.sleep.as_mut().reset(self.at.into());
         }
+        self.registered = true;
         Poll::Pending
     }
 }
