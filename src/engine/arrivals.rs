@@ -51,7 +51,8 @@ impl Arrivals {
     pub(super) async fn next(&self, number: u32) -> Option<Turn> {
         std::future::poll_fn(|cx| {
             if let Some(due) = self.waiting.borrow_mut().pop_front() {
-                return Poll::Ready(Some(Turn { hard: self.hard, due: Some(self.origin + due) }));
+                let (hard, due) = (self.hard, Some(self.origin + due));
+                return Poll::Ready(Some(Turn { begin: Instant::now(), hard, due }));
             }
             if self.over.get() {
                 return Poll::Ready(None);

@@ -6,12 +6,10 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http_body_util::Full;
-
 use super::connect::{Connection, Trouble};
 use super::deadline::{Deadline, Stopper};
 use super::exchange::{Answer, Failed, Stopwatch, exchange};
+use super::payload::Payload;
 use super::vu::Vu;
 use crate::metrics::Timings;
 use crate::plan::Step;
@@ -94,16 +92,17 @@ async fn late_answer(
 
 impl Vu {
     /// Connects where that is needed, sends, and reads the answer, within the deadline that is set.
+    ///
+    /// The request is taken from where it stands, because it is large, and every hand that it goes through costs.
     pub(super) async fn attempt(
         &mut self,
         step: &Step,
-        request: http::Request<Full<Bytes>>,
+        request: &mut Option<http::Request<Payload>>,
         limits: Limits<'_>,
         now: Instant,
     ) -> Attempt {
         let crew = Rc::clone(&self.crew);
         let mut watch = Stopwatch::start(now);
-        let mut request = request;
         let mut stale = false;
         loop {
             let rules = &crew.plan.target.connections;
@@ -129,16 +128,16 @@ impl Vu {
             let connection = self.connection.as_mut().expect("invariant: just made, if it was not there");
             let meter = Rc::clone(&connection.meter);
             meter.begin(watch.ready);
-            let mut exchange = pin!(exchange(connection, request, step.reads_body, &mut self.body));
+            let mut exchange = pin!(exchange(connection, &mut *request, step.reads_body, &mut self.body));
             let (why, timings) = match limits.wait(&mut self.deadline, exchange.as_mut()).await {
                 Ok(Ok(answer)) => return Attempt::Answered { answer, timings: watch.answered(&meter) },
                 // The target had closed the kept connection before anything was sent on it: that is its right
                 // (RFC 9112, 9.6), and no failure of this request, which goes on a new one.
-                Ok(Err(Failed::NotSent(unsent))) if kept => {
-                    (request, stale) = (*unsent, true);
+                Ok(Err(Failed::NotSent)) if kept => {
+                    stale = true;
                     continue;
                 }
-                Ok(Err(Failed::NotSent(_))) => {
+                Ok(Err(Failed::NotSent)) => {
                     let message = "the new connection was closed before the request could be sent";
                     return Attempt::Broken {
                         trouble: Trouble::new(ErrorKind::ClosedEarly, message),
@@ -150,7 +149,8 @@ impl Vu {
             };
             // Only the answer says what has to be undone, so it is waited for, though it no longer counts.
             let late = match step.undo {
-                Some(_) => late_answer(&crew.stopper, exchange).await,
+                // Boxed, because every virtual user would carry the room for it all the time.
+                Some(_) => Box::pin(late_answer(&crew.stopper, exchange)).await,
                 None => None,
             };
             return Attempt::GaveUp { why, timings, late };

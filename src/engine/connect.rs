@@ -6,16 +6,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
-use tokio::task::AbortHandle;
 use tokio_rustls::TlsConnector;
 
+use super::driver::Driver;
+use super::payload::Payload;
 use super::wire::{Measures, Meter, Metered};
 use crate::plan::Target;
 use crate::units::human_duration;
@@ -45,17 +44,12 @@ pub(super) struct Dialer {
 
 /// A connection of one virtual user. Dropping it closes it, whatever is still under way on it.
 pub(super) struct Connection {
-    pub(super) sender: http1::SendRequest<Full<Bytes>>,
+    pub(super) sender: http1::SendRequest<Payload>,
+    /// What moves it; whoever talks over it has to poll it.
+    pub(super) driver: Driver,
     pub(super) meter: Rc<Meter>,
     pub(super) opened: Instant,
     pub(super) requests: u64,
-    driver: AbortHandle,
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.driver.abort();
-    }
 }
 
 /// A new connection, and what it took.
@@ -101,7 +95,7 @@ impl Dialer {
         Err(first.unwrap_or_else(|| Trouble::new(ErrorKind::Dns, "no address")))
     }
 
-    /// Makes a connection, on the thread whose local tasks drive it.
+    /// Makes a connection.
     pub(super) async fn dial(&self) -> Result<Dialed, Trouble> {
         let begin = Instant::now();
         let mut addresses = self.addresses.iter();
@@ -133,7 +127,7 @@ impl Dialer {
         };
         let opened = Instant::now();
         Ok(Dialed {
-            connection: Connection { sender, meter, opened, requests: 0, driver },
+            connection: Connection { sender, driver, meter, opened, requests: 0 },
             connecting: connected - begin,
             tls_handshaking: if self.tls.is_some() { opened - connected } else { Duration::ZERO },
         })
@@ -156,7 +150,7 @@ impl Dialer {
     }
 }
 
-async fn shake_hands<S>(stream: S) -> Result<(http1::SendRequest<Full<Bytes>>, AbortHandle), Trouble>
+async fn shake_hands<S>(stream: S) -> Result<(http1::SendRequest<Payload>, Driver), Trouble>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + 'static,
 {
@@ -165,10 +159,10 @@ where
         .await
         .map_err(|error| Trouble::new(ErrorKind::Protocol, error.to_string()))?;
     // Its error, if any, is the error of the request on it, which hears of it by itself.
-    let driver = tokio::task::spawn_local(async move {
+    let driver = Driver::new(async move {
         let _ = connection.await;
     });
-    Ok((sender, driver.abort_handle()))
+    Ok((sender, driver))
 }
 
 fn tls(host: &str) -> Result<(Arc<ClientConfig>, ServerName<'static>), Trouble> {

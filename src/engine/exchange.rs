@@ -1,14 +1,18 @@
 //! One request and its answer.
 
 use std::error::Error as _;
+use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use http::HeaderMap;
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt as _;
+use hyper::body::Body as _;
+use hyper::client::conn::http1::SendRequest;
 
 use super::connect::{Connection, Trouble, of_io};
+use super::payload::Payload;
 use super::wire::Meter;
 use crate::metrics::Timings;
 use crate::words::ErrorKind;
@@ -27,7 +31,7 @@ pub(super) struct Answer {
 #[derive(Debug)]
 pub(super) enum Failed {
     /// The connection had been closed before anything was sent: the request may be sent on another one.
-    NotSent(Box<http::Request<Full<Bytes>>>),
+    NotSent,
     /// Something went wrong on the way.
     Broken {
         trouble: Trouble,
@@ -36,19 +40,33 @@ pub(super) enum Failed {
     },
 }
 
-/// Sends a request and reads the whole answer, the body into `body` if it is wanted.
+/// Sends the request and reads the whole answer, the body into `body` if it is wanted. A request that could not be
+/// sent is put back.
 pub(super) async fn exchange(
     connection: &mut Connection,
-    request: http::Request<Full<Bytes>>,
+    request: &mut Option<http::Request<Payload>>,
     wants_body: bool,
     body: &mut Vec<u8>,
 ) -> Result<Answer, Failed> {
     connection.requests += 1;
-    let response = match connection.sender.try_send_request(request).await {
+    let Connection { sender, driver, .. } = connection;
+    let mut talk = pin!(talk(sender, request, wants_body, body));
+    poll_fn(|cx| driver.poll(cx, talk.as_mut())).await
+}
+
+async fn talk(
+    sender: &mut SendRequest<Payload>,
+    request: &mut Option<http::Request<Payload>>,
+    wants_body: bool,
+    body: &mut Vec<u8>,
+) -> Result<Answer, Failed> {
+    let sent = sender.try_send_request(request.take().expect("invariant: there is one to send"));
+    let response = match sent.await {
         Ok(response) => response,
         Err(mut error) => {
-            return Err(match error.take_message() {
-                Some(unsent) => Failed::NotSent(Box::new(unsent)),
+            *request = error.take_message();
+            return Err(match request {
+                Some(_) => Failed::NotSent,
                 None => Failed::Broken { trouble: of_hyper(error.error()), status: None },
             });
         }
@@ -58,7 +76,10 @@ pub(super) async fn exchange(
     // What a server says of its error is worth showing, also where no check asks for the body.
     let wants_body = wants_body || status >= 400;
     body.clear();
-    while let Some(frame) = incoming.frame().await {
+    // Where the length is known, the last byte of the body is its end: nothing more need be waited for.
+    while !incoming.is_end_stream()
+        && let Some(frame) = incoming.frame().await
+    {
         match frame {
             Ok(frame) => {
                 if let (true, Some(data)) = (wants_body, frame.data_ref()) {

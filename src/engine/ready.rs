@@ -3,11 +3,9 @@
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http_body_util::Full;
-
 use super::connect::Dialer;
 use super::exchange::{Failed, exchange};
+use super::payload::Payload;
 use crate::plan::{Ready, Target};
 use crate::units::human_duration;
 
@@ -60,16 +58,16 @@ async fn reach(target: &Target) -> Result<Dialer, String> {
 async fn ask(target: &Target, ready: &Ready) -> Result<Dialer, String> {
     let dialer = reach(target).await?;
     let mut connection = dialer.dial().await.map_err(|trouble| trouble.message)?.connection;
-    let mut request = http::Request::new(Full::new(Bytes::new()));
+    let mut request = http::Request::new(Payload::default());
     *request.uri_mut() = ready.path.parse().map_err(|error| format!("this is no path ({error})"))?;
     let host = target.authority.parse().map_err(|error| format!("no valid host ({error})"))?;
     request.headers_mut().insert(http::header::HOST, host);
     let mut body = Vec::new();
-    let answer = pin!(exchange(&mut connection, request, false, &mut body)).await;
+    let answer = pin!(exchange(&mut connection, &mut Some(request), false, &mut body)).await;
     match answer {
         Ok(answer) if answer.status == ready.status => Ok(dialer),
         Ok(answer) => Err(format!("status {}, not {}", answer.status, ready.status)),
         Err(Failed::Broken { trouble, .. }) => Err(trouble.message),
-        Err(Failed::NotSent(_)) => Err("the connection was closed at once".to_owned()),
+        Err(Failed::NotSent) => Err("the connection was closed at once".to_owned()),
     }
 }

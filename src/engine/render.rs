@@ -6,10 +6,10 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Uri};
-use http_body_util::Full;
+use http::{HeaderMap, HeaderValue, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::payload::Payload;
 use crate::plan::{Body, Escape, Path, Piece, Request, Slot, Template, Value};
 
 /// All but the characters that RFC 3986 leaves unreserved: a value never ends its segment or adds a parameter.
@@ -38,8 +38,14 @@ pub(super) enum Unfilled {
 }
 
 impl Values {
-    /// Builds a request.
-    pub(super) fn request(&mut self, request: &Request) -> Result<http::Request<Full<Bytes>>, Unfilled> {
+    /// Builds a request. Its headers take the room of `spare`, an empty map: that of an answer which nobody needs any
+    /// more, so that no room is asked for and given back with every request. hyper in turn uses the map of a request
+    /// for its answer.
+    pub(super) fn request(
+        &mut self,
+        request: &Request,
+        spare: HeaderMap,
+    ) -> Result<http::Request<Payload>, Unfilled> {
         let uri = match &request.path {
             Path::Static(uri) => uri.clone(),
             Path::Filled(template) => {
@@ -48,7 +54,11 @@ impl Values {
                 Uri::from(path)
             }
         };
-        let mut headers = request.headers.clone();
+        let mut headers = spare;
+        debug_assert!(headers.is_empty());
+        for (name, value) in &request.headers {
+            headers.append(name, value.clone());
+        }
         for (name, template) in &request.filled_headers {
             let value = HeaderValue::from_maybe_shared(Bytes::from(self.fill(template)?))
                 .map_err(|_| Unfilled::Invalid(format!("the value of the header `{name}` is invalid")))?;
@@ -59,7 +69,7 @@ impl Values {
             Body::Static(bytes) => bytes.clone(),
             Body::Filled(template) => Bytes::from(self.fill(template)?),
         };
-        let mut built = http::Request::new(Full::new(body));
+        let mut built = http::Request::new(Payload::from(body));
         *built.method_mut() = request.method.clone();
         *built.uri_mut() = uri;
         *built.headers_mut() = headers;

@@ -14,6 +14,9 @@ use crate::plan::{Plan, Reuse, SpanId, Step, StepId};
 use crate::units::human_duration;
 use crate::words::ErrorKind;
 
+/// The map of an answer with more room for headers than this is not kept for the next request.
+const LARGEST_SPARE: usize = 64;
+
 /// How a step ended, for whoever runs steps in a row.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum StepEnd {
@@ -37,21 +40,24 @@ impl Vu {
             crew.recorder.borrow_mut().skipped(span, id);
             return StepEnd::Went;
         }
-        let request = match self.values.request(&step.request) {
-            Ok(request) => request,
+        let spare = std::mem::take(&mut self.spare_headers);
+        let mut request = match self.values.request(&step.request, spare) {
+            Ok(request) => Some(request),
             Err(unfilled) => {
                 return self.scenario_error(id, span, now, unfilled_message(&crew.plan, &unfilled));
             }
         };
-        let path = (!self.undos.borrow().is_empty()).then(|| request.uri().clone());
+        let path =
+            if self.undos.borrow().is_empty() { None } else { request.as_ref().map(|it| it.uri().clone()) };
         self.deadline.set((now + step.timeout).min(hard));
-        let attempt = self.attempt(step, request, Limits { stopper: Some(&crew.stopper), hard }, now).await;
+        let limits = Limits { stopper: Some(&crew.stopper), hard };
+        let mut attempt = self.attempt(step, &mut request, limits, now).await;
         let (sent, received) =
             self.connection.as_ref().map(|connection| connection.meter.take_bytes()).unwrap_or_default();
         if crew.plan.target.connections.reuse == Reuse::Request {
             self.connection = None;
         }
-        let attempt = self.corrected(attempt, step, now);
+        self.correct(&mut attempt, step, now);
         let mut sample = Sample {
             step: id,
             span,
@@ -65,13 +71,19 @@ impl Vu {
             received,
         };
         match attempt {
-            Attempt::Answered { answer, timings } => {
+            Attempt::Answered { mut answer, timings } => {
                 sample.timings = Some(timings);
                 sample.status = Some(answer.status);
                 if let Some(path) = path {
                     self.undos.borrow_mut().done(id, &path, answer.status, &crew.cleanup);
                 }
-                self.answered(step, &mut sample, &answer, timings.duration())
+                let end = self.answered(step, &mut sample, &answer, timings.duration());
+                if answer.headers.capacity() <= LARGEST_SPARE {
+                    // Its values are slices of the buffer that the answer was read into, which they would keep.
+                    answer.headers.clear();
+                    self.spare_headers = answer.headers;
+                }
+                end
             }
             Attempt::Broken { trouble, status } => {
                 self.connection = None;
@@ -114,16 +126,14 @@ impl Vu {
 
     /// Adds the time since the scheduled start, in the open model: of an iteration's first request since the
     /// iteration was due, of a later one since its connection was wanted.
-    fn corrected(&mut self, mut attempt: Attempt, step: &Step, now: Instant) -> Attempt {
+    fn correct(&mut self, attempt: &mut Attempt, step: &Step, now: Instant) {
         let is_open = step.load.is_some_and(|load| self.crew.plan.load(load).executor.is_open());
         let waited = self.due.take().map_or(Duration::ZERO, |due| now - due);
-        if let Attempt::Answered { timings, .. } | Attempt::GaveUp { timings: Some(timings), .. } =
-            &mut attempt
+        if let Attempt::Answered { timings, .. } | Attempt::GaveUp { timings: Some(timings), .. } = attempt
             && is_open
         {
             timings.corrected = Some(waited + timings.blocked + timings.duration());
         }
-        attempt
     }
 
     /// Counts a request that got no answer.

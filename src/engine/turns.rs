@@ -18,6 +18,8 @@ use super::schedule::Shift;
 /// Leave to run one iteration.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Turn {
+    /// When the iteration begins: now.
+    pub(super) begin: Instant,
     /// When the iteration is cut.
     pub(super) hard: Instant,
     /// When it was due, in the open model.
@@ -136,18 +138,18 @@ impl Closed {
             return None;
         }
         let now = Instant::now();
-        let shift = match self.current {
-            Some(shift) if now < self.origin + shift.stop => shift,
+        let (begin, shift) = match self.current {
+            Some(shift) if now < self.origin + shift.stop => (now, shift),
             _ => self.begin_shift(&mut between).await?,
         };
         if !self.quota.take() {
             self.wanted.until.set(None);
             return None;
         }
-        Some(Turn { hard: self.origin + shift.hard, due: None })
+        Some(Turn { begin, hard: self.origin + shift.hard, due: None })
     }
 
-    async fn begin_shift(&mut self, between: &mut impl FnMut()) -> Option<Shift> {
+    async fn begin_shift(&mut self, between: &mut impl FnMut()) -> Option<(Instant, Shift)> {
         loop {
             let shift = self.shifts.next()?;
             let start = self.origin + shift.start;
@@ -164,7 +166,7 @@ impl Closed {
             if begun < stop {
                 self.wanted.until.set(Some(stop));
                 self.current = Some(shift);
-                return Some(shift);
+                return Some((begun, shift));
             }
         }
     }

@@ -7,11 +7,10 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use http::Uri;
-use http_body_util::Full;
 
 use super::attempt::{Attempt, Limits};
+use super::payload::Payload;
 use super::render::Values;
 use super::vu::{Crew, Vu};
 use crate::metrics::{Cleanup, Failure, Leftover, Sample};
@@ -30,7 +29,7 @@ pub(super) struct Undos(Vec<Undo>);
 #[derive(Clone, Debug)]
 pub(super) struct Undo {
     pub(super) step: StepId,
-    pub(super) request: http::Request<Full<Bytes>>,
+    pub(super) request: http::Request<Payload>,
     /// The step that created it.
     creator: String,
     /// Why the last attempt failed.
@@ -63,7 +62,7 @@ impl Undos {
     pub(super) fn created(&mut self, crew: &Crew, values: &mut Values, step: &Step, undo: StepId) {
         let mut cleanup = crew.cleanup.borrow_mut();
         cleanup.created += 1;
-        match values.request(&crew.plan.step(undo).request) {
+        match values.request(&crew.plan.step(undo).request, http::HeaderMap::new()) {
             Ok(request) => {
                 self.0.push(Undo { step: undo, request, creator: step.name.clone(), trouble: None });
             }
@@ -134,7 +133,7 @@ impl Vu {
             let step = crew.plan.step(undo.step);
             self.deadline.set((now + step.timeout.min(UNDO_ATTEMPT)).min(until));
             let limits = Limits { stopper: None, hard: until };
-            let attempt = self.attempt(step, undo.request.clone(), limits, now).await;
+            let attempt = self.attempt(step, &mut Some(undo.request.clone()), limits, now).await;
             let (status, failure, timings, trouble) = match attempt {
                 Attempt::Answered { answer, timings } => {
                     if self.undos.borrow_mut().done(

@@ -5,6 +5,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::HeaderMap;
+
 use super::connect::{Connection, Dialer};
 use super::deadline::{Deadline, Stopper};
 use super::render::Values;
@@ -45,6 +47,8 @@ pub(super) struct Vu {
     pub(super) deadline: Deadline,
     /// The body of the last answer, where it was wanted.
     pub(super) body: Vec<u8>,
+    /// The headers of the last answer, whose room the next request takes.
+    pub(super) spare_headers: HeaderMap,
     /// When the iteration was due, in the open model, until its first request has been made.
     pub(super) due: Option<Instant>,
     stages: StageCursor,
@@ -63,6 +67,7 @@ impl Vu {
             connection: None,
             deadline: Deadline::new(now + Duration::from_secs(60)),
             body: Vec::new(),
+            spare_headers: HeaderMap::new(),
             stages: StageCursor::default(),
             due: None,
         }
@@ -76,14 +81,15 @@ impl Vu {
         loop {
             let connection = &mut self.connection;
             let Some(turn) = turns.next(|| *connection = None).await else { break };
-            let begin = Instant::now();
+            let begin = turn.begin;
             let span = self.stages.span(plan, load, crew.offset(begin));
             if let Some(due) = turn.due {
                 crew.recorder.borrow_mut().iteration_lag(span, begin - due);
             }
             self.due = turn.due;
             let completed = self.iteration(load, turn.hard, begin).await;
-            let end = Instant::now();
+            let end = completed.unwrap_or_else(Instant::now);
+            let completed = completed.is_some();
             if completed {
                 let iteration = IterationEnd { load, span, end: crew.offset(end), duration: end - begin };
                 crew.recorder.borrow_mut().iteration(&iteration);
@@ -114,27 +120,25 @@ impl Vu {
         }
     }
 
-    /// One pass of the scenario; `false` if it was cut.
-    async fn iteration(&mut self, load: LoadId, hard: Instant, begin: Instant) -> bool {
+    /// One pass of the scenario; when it came to its end, or `None` if it was cut.
+    async fn iteration(&mut self, load: LoadId, hard: Instant, begin: Instant) -> Option<Instant> {
         let crew = Rc::clone(&self.crew);
         let load_plan = crew.plan.load(load);
         let mut now = begin;
         for id in &load_plan.steps {
             let span = self.stages.span(&crew.plan, load, crew.offset(now));
             if self.step(*id, span, hard, now).await == StepEnd::Over {
-                return false;
+                return None;
             }
             if let Some(pause) = &crew.plan.step(*id).pause
                 && !self.pause(pause, hard).await
             {
-                return false;
+                return None;
             }
             now = Instant::now();
         }
-        match &load_plan.pause {
-            Some(pause) => self.pause(pause, hard).await,
-            None => true,
-        }
+        let Some(pause) = &load_plan.pause else { return Some(now) };
+        self.pause(pause, hard).await.then(Instant::now)
     }
 
     /// Waits; `false` if there was not the time for it.
