@@ -12,6 +12,8 @@ import subprocess
 import time
 import urllib.request
 
+from machine import pinned
+
 BODY = '{"status":"healthy","database":"connected","padding":"'
 BODY += "x" * (185 - len(BODY) - 2) + '"}'
 
@@ -44,12 +46,6 @@ def nginx_program():
     return shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 
 
-def two_cores():
-    """A core for the client and another one for the server, of those that this process may use."""
-    cores = sorted(os.sched_getaffinity(0))
-    return cores[0], cores[-1]
-
-
 def free_port():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -69,7 +65,7 @@ class Nginx:
         config.write_text(CONFIG % {"work": self.work, "port": self.port, "files": self.files, "body": BODY}, encoding="utf-8")
         self.process = subprocess.Popen(
             [nginx_program(), "-p", str(self.work), "-c", str(config), "-e", f"{self.work}/nginx.log"],
-            preexec_fn=lambda: os.sched_setaffinity(0, {self.core}))
+            preexec_fn=pinned(self.core))
         for _ in range(100):
             try:
                 self.requests()
@@ -98,7 +94,7 @@ class Demo:
     def __enter__(self):
         self.process = subprocess.Popen(
             [self.palier, "demo", "--port", "0"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, {self.core}))
+            preexec_fn=pinned(self.core))
         # Its first line is where it listens.
         self.url = self.process.stdout.readline().strip()
         if not self.url:
