@@ -4,12 +4,17 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from server import nginx_program
 from tools import CACHE
 
 POLICY = Path("/usr/sbin/policy-rc.d")
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
@@ -30,7 +35,7 @@ def no_services():
 
 def install_debian(packages):
     if not shutil.which("apt-get") or os.geteuid() != 0:
-        print(f"left out, Debian packages need apt-get and root: {' '.join(packages)}")
+        say(f"left out, Debian packages need apt-get and root: {' '.join(packages)}")
         return
     apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300"]
     environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
@@ -47,16 +52,17 @@ def install(tools):
     if not nginx_program():
         packages.append("nginx-light")
     if packages:
-        print(f"installing Debian packages: {' '.join(packages)}", flush=True)
+        say(f"installing Debian packages: {' '.join(packages)}")
         install_debian(packages)
-    for tool in missing:
+    # Go modules first: crates take longer.
+    for tool in sorted(missing, key=lambda tool: tool.source[0], reverse=True):
         kind, package = tool.source
         if kind == "debian":
             continue
         if not shutil.which(kind):
-            print(f"left out, {kind} is missing: {tool.name}")
+            say(f"left out, {kind} is missing: {tool.name}")
             continue
-        print(f"compiling {package} (minutes)", flush=True)
+        say(f"compiling {package} (minutes)")
         if kind == "go":
             command = ["go", "install", package]
             environment = dict(os.environ, GOBIN=str(CACHE / "bin"), GOFLAGS="")
@@ -65,5 +71,5 @@ def install(tools):
             environment = dict(os.environ, CARGO_TARGET_DIR=str(CACHE / "target"))
         done = subprocess.run(["nice", *command], env=environment, capture_output=True, text=True)
         if done.returncode:
-            print(f"left out, {tool.name} does not build:\n{done.stderr[-2000:]}")
+            say(f"left out, {tool.name} does not build:\n{done.stderr[-2000:]}")
     shutil.rmtree(CACHE / "target", ignore_errors=True)

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import time
 import urllib.request
+from pathlib import Path
 
 from machine import pinned
 
@@ -52,17 +53,42 @@ def free_port():
         return listener.getsockname()[1]
 
 
-class Nginx:
-    """Runs while its `with` block does, on a free loopback port."""
+def get(url):
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return answer.read().decode()
 
+
+class Server:
+    """A program that answers while the `with` block runs."""
+
+    process: subprocess.Popen
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+
+    def cpu(self):
+        """The CPU time that it has used, in seconds."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        # utime and stime, the 14th and 15th of all fields.
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def complaints(self):
+        """What a run has left behind that it should not have."""
+        return []
+
+
+class Nginx(Server):
     def __init__(self, work, core, files):
         self.work, self.core, self.files = work, core, files
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
+        self.asked = 0
 
     def __enter__(self):
         config = self.work / "nginx.conf"
-        config.write_text(CONFIG % {"work": self.work, "port": self.port, "files": self.files, "body": BODY}, encoding="utf-8")
+        values = {"work": self.work, "port": self.port, "files": self.files, "body": BODY}
+        config.write_text(CONFIG % values, encoding="utf-8")
         self.process = subprocess.Popen(
             [nginx_program(), "-p", str(self.work), "-c", str(config), "-e", f"{self.work}/nginx.log"],
             preexec_fn=pinned(self.core))
@@ -73,21 +99,17 @@ class Nginx:
             except OSError:
                 time.sleep(0.05)
         self.__exit__()
-        raise RuntimeError(f"nginx does not answer: {(self.work / 'nginx.log').read_text(encoding='utf-8')[-500:]}")
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait()
+        log = (self.work / "nginx.log").read_text(encoding="utf-8")
+        raise RuntimeError(f"nginx does not answer: {log[-500:]}")
 
     def requests(self):
-        """All requests so far, the question itself included."""
-        with urllib.request.urlopen(f"{self.url}stub_status", timeout=10) as answer:
-            return int(re.search(r"^ \d+ \d+ (\d+)", answer.read().decode(), re.M).group(1))
+        """What it received so far, the questions of this function left out."""
+        status = get(f"{self.url}stub_status")
+        self.asked += 1
+        return int(re.search(r"^ \d+ \d+ (\d+)", status, re.M).group(1)) - self.asked
 
 
-class Demo:
-    """`palier demo`, while its `with` block runs."""
-
+class Demo(Server):
     def __init__(self, palier, core):
         self.palier, self.core = palier, core
 
@@ -99,17 +121,20 @@ class Demo:
         self.url = self.process.stdout.readline().strip()
         if not self.url:
             raise RuntimeError(f"the demo ended with {self.process.wait()}")
+        self.rows = self.counts()["rows"]
         return self
 
     def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait()
+        super().__exit__()
         self.process.stdout.close()
 
     def counts(self):
-        """What it received so far; the question is not counted."""
-        with urllib.request.urlopen(f"{self.url}/__count", timeout=10) as answer:
-            return json.load(answer)
+        return json.loads(get(f"{self.url}/__count"))
 
     def requests(self):
+        """What it received so far; the question is not counted."""
         return self.counts()["total"]
+
+    def complaints(self):
+        before, self.rows = self.rows, self.counts()["rows"]
+        return [f"left {self.rows - before} employees behind"] if self.rows != before else []

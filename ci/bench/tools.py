@@ -12,33 +12,33 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "palier-bench"
 
-K6_SCRIPT = """\
-import http from 'k6/http';
-import { check, sleep } from 'k6';
-export const options = { vus: %(vus)d, duration: '%(seconds)ds' };
-export default function () {
-  check(http.get('%(url)s'), { 'status 200': (r) => r.status === 200 });
-  sleep(%(pause)d);
-}
-"""
+# The seconds in which many VUs come, where a tool can let them come one after the other.
+CLIMB = 10
 # wrk asks `delay` before each request, the first one too.
 WRK_PAUSE = "function delay() return 1000 end\n"
 
 
 @dataclasses.dataclass(frozen=True)
 class Load:
-    """What is asked of a tool: `vus` connections, without a pause or with one request a second each."""
+    """What is asked of a tool: `vus` connections, as fast as they go or each with a pause."""
 
     url: str
     vus: int
     seconds: int
+    # One request a second for each VU, or one pass of the scenario every ten seconds.
     paced: bool
+    # The employees scenario instead of a GET.
+    scenario: bool
     work: Path
 
     def file(self, name, text):
         path = self.work / name
         path.write_text(text, encoding="utf-8")
         return str(path)
+
+    def environment(self):
+        """What palier's profiles read."""
+        return {"BENCH_SECONDS": str(self.seconds)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +50,8 @@ class Tool:
     arguments: Callable[[Load], Optional[list]]
     # What makes it say its version; empty if nothing does. What is in the cache has the version that is pinned here.
     version: tuple = ("--version",)
+    # Whether it can go through the employees scenario.
+    scripted: bool = False
 
     def program(self):
         """Where the program is, or None: the cache first, then the search path."""
@@ -59,13 +61,16 @@ class Tool:
         return shutil.which(self.name, path=f"{CACHE}/bin:{os.environ['PATH']}")
 
     def command(self, load):
-        arguments = self.arguments(load)
+        arguments = self.arguments(load) if self.scripted or not load.scenario else None
         return None if arguments is None else [self.program(), *arguments]
 
     def shown_version(self):
         if self.program().startswith(f"{CACHE}/"):
             return self.source[1].rpartition("@v" if "@v" in self.source[1] else "@")[2]
-        command = [self.program(), *self.version] if self.version else ["dpkg-query", "-Wf", "${Version}", self.source[1]]
+        if self.version:
+            command = [self.program(), *self.version]
+        else:
+            command = ["dpkg-query", "-Wf", "${Version}", self.source[1]]
         done = subprocess.run(command, capture_output=True, text=True)
         found = re.search(r"\d+(\.\d+)+", done.stdout + done.stderr)
         return found.group() if found else "(unknown version)"
@@ -77,8 +82,10 @@ def wrk(load):
 
 
 def ab(load):
+    if load.paced:
+        return None
     # -n after -t: it takes back the 50,000 requests that -t implies.
-    return None if load.paced else ["-q", "-k", "-c", str(load.vus), "-t", str(load.seconds), "-n", "10000000", load.url]
+    return ["-q", "-k", "-c", str(load.vus), "-t", str(load.seconds), "-n", "10000000", load.url]
 
 
 def hey(load):
@@ -108,14 +115,26 @@ def vegeta(load):
 
 
 def k6(load):
-    script = K6_SCRIPT % {"vus": load.vus, "seconds": load.seconds, "url": load.url, "pause": load.paced}
-    return ["run", "--quiet", "--no-usage-report", load.file("k6.js", script)]
+    pause = ("10" if load.scenario else "1") if load.paced else ""
+    script = "employees" if load.scenario else "get"
+    # Many VUs come one after the other, as in the profiles of palier.
+    shape = ["--stage", f"{CLIMB}s:{load.vus},{load.seconds}s:{load.vus}"] if load.paced else [
+        "--vus", str(load.vus), "--duration", f"{load.seconds}s"]
+    variables = {"TARGET": load.url, "PAUSE": pause, "RUN": "bench"}
+    return ["run", "--quiet", "--no-usage-report", *shape,
+            *(word for name, value in variables.items() for word in ("-e", f"{name}={value}")),
+            str(HERE / f"k6/{script}.js")]
 
 
 def palier(load):
-    profile = HERE / "profiles" / ("memory.toml" if load.paced else "get.toml")
-    return ["run", str(profile), "--target", load.url, "--out", str(load.work / "palier-report"),
-            "--set", f"load.vus={load.vus}", "-q"]
+    if load.paced:
+        profile = "many-employees" if load.scenario else "many"
+        vus = ["--set", f"load.stages[0].target={load.vus}", "--set", f"load.stages[1].target={load.vus}"]
+    else:
+        profile = "employees" if load.scenario else "get"
+        vus = ["--set", f"load.vus={load.vus}"]
+    return ["run", str(HERE / f"profiles/{profile}.toml"), "--target", load.url, *vus,
+            "--out", str(load.work / "palier-report"), "--quiet", "--progress", "none"]
 
 
 TOOLS = {
@@ -124,11 +143,11 @@ TOOLS = {
         Tool("wrk", ("debian", "wrk"), wrk, ("-v",)),
         Tool("ab", ("debian", "apache2-utils"), ab, ("-V",)),
         Tool("h2load", ("debian", "nghttp2-client"), h2load),
-        Tool("palier", None, palier),
+        Tool("palier", None, palier, scripted=True),
         Tool("oha", ("cargo", "oha@1.16.0"), oha),
         Tool("bombardier", ("go", "github.com/codesenberg/bombardier@v1.2.6"), bombardier),
         Tool("hey", ("debian", "hey"), hey, ()),
         Tool("vegeta", ("go", "github.com/tsenart/vegeta/v12@v12.13.0"), vegeta),
-        Tool("k6", ("go", "go.k6.io/k6@v1.8.1"), k6, ("version",)),
+        Tool("k6", ("go", "go.k6.io/k6@v1.8.1"), k6, ("version",), scripted=True),
     )
 }
