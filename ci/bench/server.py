@@ -36,10 +36,25 @@ http {
   uwsgi_temp_path %(work)s/uwsgi;
   server {
     listen 127.0.0.1:%(port)d backlog=16384;
+    %(tls)s
     location / { default_type application/json; return 200 '%(body)s'; }
     location = /stub_status { stub_status; }
   }
 }
+"""
+
+TLS = """\
+listen 127.0.0.1:%(tls_port)d ssl %(http2)s backlog=16384;
+    ssl_certificate %(work)s/leaf.pem;
+    ssl_certificate_key %(work)s/leaf.key;
+"""
+# Of the address, signed by an authority of its own: a certificate that signs itself is refused by some.
+CERTIFICATES = """\
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=bench-authority \
+  -keyout ca.key -out ca.pem &&
+openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=bench -keyout leaf.key -out leaf.csr &&
+printf 'subjectAltName=IP:127.0.0.1\\nbasicConstraints=CA:FALSE\\n' > leaf.ext &&
+openssl x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile leaf.ext -out leaf.pem
 """
 
 
@@ -79,15 +94,18 @@ class Server:
 
 
 class Nginx(Server):
-    def __init__(self, work, core, files):
-        self.work, self.core, self.files = work, core, files
+    """`protocol` is http, https or h2: HTTP/1.1, the same in TLS, or HTTP/2 in TLS."""
+
+    def __init__(self, work, core, files, protocol="http"):
+        self.work, self.core, self.files, self.protocol = work, core, files, protocol
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}/"
+        self.tls_port = free_port() if protocol != "http" else None
+        self.url = f"https://127.0.0.1:{self.tls_port}/" if self.tls_port else f"http://127.0.0.1:{self.port}/"
         self.asked = 0
 
     def __enter__(self):
         config = self.work / "nginx.conf"
-        values = {"work": self.work, "port": self.port, "files": self.files, "body": BODY}
+        values = {"work": self.work, "port": self.port, "files": self.files, "body": BODY, "tls": self.tls()}
         config.write_text(CONFIG % values, encoding="utf-8")
         self.process = subprocess.Popen(
             [nginx_program(), "-p", str(self.work), "-c", str(config), "-e", f"{self.work}/nginx.log"],
@@ -102,9 +120,16 @@ class Nginx(Server):
         log = (self.work / "nginx.log").read_text(encoding="utf-8")
         raise RuntimeError(f"nginx does not answer: {log[-500:]}")
 
+    def tls(self):
+        if not self.tls_port:
+            return ""
+        subprocess.run(CERTIFICATES, shell=True, cwd=self.work, check=True, capture_output=True)
+        http2 = "http2" if self.protocol == "h2" else ""
+        return TLS % {"work": self.work, "tls_port": self.tls_port, "http2": http2}
+
     def requests(self):
         """What it received so far, the questions of this function left out."""
-        status = get(f"{self.url}stub_status")
+        status = get(f"http://127.0.0.1:{self.port}/stub_status")
         self.asked += 1
         return int(re.search(r"^ \d+ \d+ (\d+)", status, re.M).group(1)) - self.asked
 

@@ -29,7 +29,16 @@ class Load:
     paced: bool
     # The employees scenario instead of a GET.
     scenario: bool
+    protocol: str
     work: Path
+
+    @property
+    def tls(self):
+        return self.protocol != "http"
+
+    @property
+    def http2(self):
+        return self.protocol == "h2"
 
     def file(self, name, text):
         path = self.work / name
@@ -37,8 +46,9 @@ class Load:
         return str(path)
 
     def environment(self):
-        """What palier's profiles read."""
-        return {"BENCH_SECONDS": str(self.seconds)}
+        """What palier's profiles read, and whom it trusts."""
+        trust = {"SSL_CERT_FILE": str(self.work / "ca.pem")} if self.tls else {}
+        return {"BENCH_SECONDS": str(self.seconds), **trust}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +62,8 @@ class Tool:
     version: tuple = ("--version",)
     # Whether it can go through the employees scenario.
     scripted: bool = False
+    # Whether it speaks HTTP/2, a request at a time on each of its connections.
+    http2: bool = False
 
     def program(self):
         """Where the program is, or None: the cache first, then the search path."""
@@ -61,7 +73,8 @@ class Tool:
         return shutil.which(self.name, path=f"{CACHE}/bin:{os.environ['PATH']}")
 
     def command(self, load):
-        arguments = self.arguments(load) if self.scripted or not load.scenario else None
+        able = (self.scripted or not load.scenario) and (self.http2 or not load.http2)
+        arguments = self.arguments(load) if able else None
         return None if arguments is None else [self.program(), *arguments]
 
     def shown_version(self):
@@ -93,17 +106,20 @@ def hey(load):
 
 
 def h2load(load):
-    return ["--h1", "-t1", f"-c{load.vus}", f"-D{load.seconds}", *(["--rps=1"] if load.paced else []), load.url]
+    http2 = ["-m1"] if load.http2 else ["--h1"]
+    return [*http2, "-t1", f"-c{load.vus}", f"-D{load.seconds}", *(["--rps=1"] if load.paced else []), load.url]
 
 
 def oha(load):
     rate = ["-q", str(load.vus)] if load.paced else []
-    return ["--no-tui", "-c", str(load.vus), "-z", f"{load.seconds}s", *rate, load.url]
+    tls = ["--insecure"] if load.tls else []
+    http2 = ["--http2"] if load.http2 else []
+    return [*tls, *http2, "--no-tui", "-c", str(load.vus), "-z", f"{load.seconds}s", *rate, load.url]
 
 
 def bombardier(load):
     # With a rate it opens fewer connections than it is told to: its memory would not compare.
-    return None if load.paced else ["--print=r", "-c", str(load.vus), "-d", f"{load.seconds}s", load.url]
+    return None if load.paced else ["--insecure", "--print=r", "-c", str(load.vus), "-d", f"{load.seconds}s", load.url]
 
 
 def vegeta(load):
@@ -111,7 +127,7 @@ def vegeta(load):
         return None
     targets = load.file("targets", f"GET {load.url}\n")
     workers = [f"-workers={load.vus}", f"-max-workers={load.vus}", f"-connections={load.vus}"]
-    return ["attack", "-rate=0", *workers, f"-duration={load.seconds}s", f"-targets={targets}", "-output=/dev/null"]
+    return ["attack", "-insecure", "-http2=false", "-rate=0", *workers, f"-duration={load.seconds}s", f"-targets={targets}", "-output=/dev/null"]
 
 
 def k6(load):
@@ -121,7 +137,7 @@ def k6(load):
     shape = ["--stage", f"{CLIMB}s:{load.vus},{load.seconds}s:{load.vus}"] if load.paced else [
         "--vus", str(load.vus), "--duration", f"{load.seconds}s"]
     variables = {"TARGET": load.url, "PAUSE": pause, "RUN": "bench"}
-    return ["run", "--quiet", "--no-usage-report", *shape,
+    return ["run", "--quiet", "--no-usage-report", "--insecure-skip-tls-verify", *shape,
             *(word for name, value in variables.items() for word in ("-e", f"{name}={value}")),
             str(HERE / f"k6/{script}.js")]
 
@@ -142,12 +158,12 @@ TOOLS = {
     for tool in (
         Tool("wrk", ("debian", "wrk"), wrk, ("-v",)),
         Tool("ab", ("debian", "apache2-utils"), ab, ("-V",)),
-        Tool("h2load", ("debian", "nghttp2-client"), h2load),
+        Tool("h2load", ("debian", "nghttp2-client"), h2load, http2=True),
         Tool("palier", None, palier, scripted=True),
-        Tool("oha", ("cargo", "oha@1.16.0"), oha),
+        Tool("oha", ("cargo", "oha@1.16.0"), oha, http2=True),
         Tool("bombardier", ("go", "github.com/codesenberg/bombardier@v1.2.6"), bombardier),
         Tool("hey", ("debian", "hey"), hey, ()),
         Tool("vegeta", ("go", "github.com/tsenart/vegeta/v12@v12.13.0"), vegeta),
-        Tool("k6", ("go", "go.k6.io/k6@v1.8.1"), k6, ("version",), scripted=True),
+        Tool("k6", ("go", "go.k6.io/k6@v1.8.1"), k6, ("version",), scripted=True, http2=True),
     )
 }
