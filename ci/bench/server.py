@@ -1,6 +1,7 @@
 """The targets, each on a core of its own, on a free loopback port.
 
-nginx gives the same 185 bytes for every request; the demo is palier's own employees API. Both count what they get.
+nginx gives the same 185 bytes for every request; the demo is palier's own employees API; and nginx can give the demo's
+answers, out of a can, for where the demo would be what limits. All count what they get.
 """
 
 import json
@@ -37,10 +38,21 @@ http {
   server {
     listen 127.0.0.1:%(port)d backlog=16384;
     %(tls)s
-    location / { default_type application/json; return 200 '%(body)s'; }
+    default_type application/json;
+    %(locations)s
     location = /stub_status { stub_status; }
   }
 }
+"""
+
+LOCATIONS = "location / { return 200 '%(body)s'; }"
+
+# For every user the employee is the same one: nobody else looks.
+CANNED = """\
+location = /health { return 200 '%(health)s'; }
+    location = /stats { return 200 '%(stats)s'; }
+    location = /employees { if ($request_method = POST) { return 201 '%(employee)s'; } return 200 '%(employees)s'; }
+    location / { return 200 '%(employee)s'; }
 """
 
 TLS = """\
@@ -105,7 +117,8 @@ class Nginx(Server):
 
     def __enter__(self):
         config = self.work / "nginx.conf"
-        values = {"work": self.work, "port": self.port, "files": self.files, "body": BODY, "tls": self.tls()}
+        values = {"work": self.work, "port": self.port, "files": self.files, "tls": self.tls(),
+                  "locations": self.locations()}
         config.write_text(CONFIG % values, encoding="utf-8")
         self.process = subprocess.Popen(
             [nginx_program(), "-p", str(self.work), "-c", str(config), "-e", f"{self.work}/nginx.log"],
@@ -120,6 +133,9 @@ class Nginx(Server):
         log = (self.work / "nginx.log").read_text(encoding="utf-8")
         raise RuntimeError(f"nginx does not answer: {log[-500:]}")
 
+    def locations(self):
+        return LOCATIONS % {"body": BODY}
+
     def tls(self):
         if not self.tls_port:
             return ""
@@ -132,6 +148,24 @@ class Nginx(Server):
         status = get(f"http://127.0.0.1:{self.port}/stub_status")
         self.asked += 1
         return int(re.search(r"^ \d+ \d+ (\d+)", status, re.M).group(1)) - self.asked
+
+
+class CannedDemo(Nginx):
+    """nginx with the answers that the demo gave once."""
+
+    def __init__(self, palier, work, core, files):
+        super().__init__(work, core, files)
+        self.palier = palier
+        self.url = self.url.removesuffix("/")
+
+    def locations(self):
+        with Demo(self.palier, self.core) as demo:
+            return CANNED % {
+                "health": get(f"{demo.url}/health"),
+                "stats": get(f"{demo.url}/stats"),
+                "employees": get(f"{demo.url}/employees?page=1&per_page=10"),
+                "employee": get(f"{demo.url}/employees/1"),
+            }
 
 
 class Demo(Server):

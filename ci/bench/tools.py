@@ -127,7 +127,8 @@ def vegeta(load):
         return None
     targets = load.file("targets", f"GET {load.url}\n")
     workers = [f"-workers={load.vus}", f"-max-workers={load.vus}", f"-connections={load.vus}"]
-    return ["attack", "-insecure", "-http2=false", "-rate=0", *workers, f"-duration={load.seconds}s", f"-targets={targets}", "-output=/dev/null"]
+    return ["attack", "-insecure", "-http2=false", "-rate=0", *workers, f"-duration={load.seconds}s",
+            f"-targets={targets}", "-output=/dev/null"]
 
 
 def k6(load):
