@@ -87,6 +87,58 @@ named! {
         GeneratorLag = "generator_lag",
         /// CPU time of this process as a share of what it may use.
         GeneratorCpu = "generator_cpu",
+        /// Connections that clients have open, palier's own not counted.
+        MysqlThreadsConnected = "mysql_threads_connected",
+        /// The same as a share of `max_connections`.
+        MysqlConnectionsUsed = "mysql_connections_used",
+        /// Connections refused because `max_connections` was reached.
+        MysqlConnectionsRefused = "mysql_connections_refused",
+        /// Connections that failed before they were logged in: wrong password, broken handshake.
+        MysqlAbortedConnects = "mysql_aborted_connects",
+        /// Transactions rolled back because they waited for each other.
+        MysqlDeadlocks = "mysql_deadlocks",
+        /// Statements given up because a row stayed locked for `innodb_lock_wait_timeout`.
+        MysqlLockWaitTimeouts = "mysql_lock_wait_timeouts",
+        /// Times that a statement had to wait for a locked row.
+        MysqlRowLockWaits = "mysql_row_lock_waits",
+        /// The time that statements waited for locked rows, all of them together.
+        MysqlRowLockTime = "mysql_row_lock_time",
+        /// Statements that took longer than `long_query_time`.
+        MysqlSlowQueries = "mysql_slow_queries",
+        /// Statements that clients sent, palier's own not counted.
+        MysqlQueries = "mysql_queries",
+        /// Share of reads that `InnoDB`'s buffer pool served without the disk.
+        MysqlBufferPoolHits = "mysql_buffer_pool_hits",
+        /// Temporary tables that did not fit into memory.
+        MysqlTmpDiskTables = "mysql_tmp_disk_tables",
+        /// Times that the server was started anew while it was watched.
+        MysqlRestarts = "mysql_restarts",
+        /// Lines written to the observed logs that match a pattern.
+        LogMatches = "log_matches",
+    }
+}
+
+named! {
+    /// What watches something beside the load, by the name that profiles and `--observe` give it.
+    ObserverKind {
+        /// A MySQL or MariaDB server.
+        Mysql = "mysql",
+        /// Lines of log files that match patterns.
+        Logs = "logs",
+    }
+}
+
+named! {
+    /// The part of a run in which an observer saw something: `{phase:…}` of metrics that observers sample.
+    #[derive(Default)]
+    ObservedPhase {
+        /// From the observer's first look to the start of the load.
+        Before = "before",
+        /// The load, until the last of its iterations is over. What a metric means without a selector.
+        #[default]
+        During = "during",
+        /// From there on, as long as an observer goes on.
+        After = "after",
     }
 }
 
@@ -237,9 +289,24 @@ impl Metric {
             | Self::Iterations
             | Self::DroppedIterations
             | Self::DataSent
-            | Self::DataReceived => MetricKind::Counter,
-            Self::HttpReqFailed | Self::Checks | Self::Errors => MetricKind::Rate,
-            Self::Vus | Self::VusMax | Self::GeneratorCpu => MetricKind::Gauge,
+            | Self::DataReceived
+            | Self::MysqlConnectionsRefused
+            | Self::MysqlAbortedConnects
+            | Self::MysqlDeadlocks
+            | Self::MysqlLockWaitTimeouts
+            | Self::MysqlRowLockWaits
+            | Self::MysqlRowLockTime
+            | Self::MysqlSlowQueries
+            | Self::MysqlQueries
+            | Self::MysqlTmpDiskTables
+            | Self::MysqlRestarts
+            | Self::LogMatches => MetricKind::Counter,
+            Self::HttpReqFailed | Self::Checks | Self::Errors | Self::MysqlBufferPoolHits => MetricKind::Rate,
+            Self::Vus
+            | Self::VusMax
+            | Self::GeneratorCpu
+            | Self::MysqlThreadsConnected
+            | Self::MysqlConnectionsUsed => MetricKind::Gauge,
             Self::HttpReqDuration
             | Self::HttpReqBlocked
             | Self::HttpReqConnecting
@@ -262,8 +329,24 @@ impl Metric {
             | Self::Iterations
             | Self::DroppedIterations
             | Self::Vus
-            | Self::VusMax => Unit::Count,
-            Self::HttpReqFailed | Self::Checks | Self::Errors | Self::GeneratorCpu => Unit::Fraction,
+            | Self::VusMax
+            | Self::MysqlThreadsConnected
+            | Self::MysqlConnectionsRefused
+            | Self::MysqlAbortedConnects
+            | Self::MysqlDeadlocks
+            | Self::MysqlLockWaitTimeouts
+            | Self::MysqlRowLockWaits
+            | Self::MysqlSlowQueries
+            | Self::MysqlQueries
+            | Self::MysqlTmpDiskTables
+            | Self::MysqlRestarts
+            | Self::LogMatches => Unit::Count,
+            Self::HttpReqFailed
+            | Self::Checks
+            | Self::Errors
+            | Self::GeneratorCpu
+            | Self::MysqlConnectionsUsed
+            | Self::MysqlBufferPoolHits => Unit::Fraction,
             Self::DataSent | Self::DataReceived => Unit::Bytes,
             Self::HttpReqDuration
             | Self::HttpReqBlocked
@@ -275,7 +358,8 @@ impl Metric {
             | Self::HttpReqCorrected
             | Self::IterationDuration
             | Self::IterationLag
-            | Self::GeneratorLag => Unit::Milliseconds,
+            | Self::GeneratorLag
+            | Self::MysqlRowLockTime => Unit::Milliseconds,
         }
     }
 
@@ -303,7 +387,69 @@ impl Metric {
             | Self::DataReceived
             | Self::GeneratorLag
             | Self::GeneratorCpu => Section::Performance,
+            Self::MysqlThreadsConnected
+            | Self::MysqlConnectionsUsed
+            | Self::MysqlConnectionsRefused
+            | Self::MysqlAbortedConnects
+            | Self::MysqlDeadlocks
+            | Self::MysqlLockWaitTimeouts
+            | Self::MysqlRowLockWaits
+            | Self::MysqlRowLockTime
+            | Self::MysqlSlowQueries
+            | Self::MysqlQueries
+            | Self::MysqlBufferPoolHits
+            | Self::MysqlTmpDiskTables
+            | Self::MysqlRestarts
+            | Self::LogMatches => Section::Database,
         }
+    }
+
+    /// Who samples it; `None` of what palier measures itself.
+    pub const fn observer(self) -> Option<ObserverKind> {
+        match self {
+            Self::MysqlThreadsConnected
+            | Self::MysqlConnectionsUsed
+            | Self::MysqlConnectionsRefused
+            | Self::MysqlAbortedConnects
+            | Self::MysqlDeadlocks
+            | Self::MysqlLockWaitTimeouts
+            | Self::MysqlRowLockWaits
+            | Self::MysqlRowLockTime
+            | Self::MysqlSlowQueries
+            | Self::MysqlQueries
+            | Self::MysqlBufferPoolHits
+            | Self::MysqlTmpDiskTables
+            | Self::MysqlRestarts => Some(ObserverKind::Mysql),
+            Self::LogMatches => Some(ObserverKind::Logs),
+            Self::HttpReqs
+            | Self::HttpReqDuration
+            | Self::HttpReqBlocked
+            | Self::HttpReqConnecting
+            | Self::HttpReqTlsHandshaking
+            | Self::HttpReqSending
+            | Self::HttpReqWaiting
+            | Self::HttpReqReceiving
+            | Self::HttpReqFailed
+            | Self::HttpReqCut
+            | Self::HttpReqCorrected
+            | Self::Checks
+            | Self::Errors
+            | Self::Iterations
+            | Self::IterationDuration
+            | Self::IterationLag
+            | Self::DroppedIterations
+            | Self::Vus
+            | Self::VusMax
+            | Self::DataSent
+            | Self::DataReceived
+            | Self::GeneratorLag
+            | Self::GeneratorCpu => None,
+        }
+    }
+
+    /// What tells its series apart, beside the time: a selector may name each of these.
+    pub const fn labels(self) -> &'static [&'static str] {
+        if let Self::LogMatches = self { &["pattern", "source"] } else { &[] }
     }
 }
 

@@ -52,7 +52,7 @@ pub(super) fn serve(args: &Args) -> Result<ExitCode, Failure> {
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(Failure::other)?;
-    let mut signals = {
+    let (_sender, mut signals) = {
         let _entered = runtime.enter();
         signals::listen().map_err(Failure::other)?
     };

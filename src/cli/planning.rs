@@ -21,6 +21,9 @@ pub(super) struct ProfileArgs {
     /// Change a value of the profile: --set load.stages[2].target=50
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub(super) set: Vec<String>,
+    /// What to watch beside the load, of what the profile describes: mysql,logs; or none
+    #[arg(long, value_name = "NAMES", env = "PALIER_OBSERVE", hide_env_values = true)]
+    pub(super) observe: Option<String>,
     /// Multiply the load's times, not pauses or timeouts: 0.1 for a quick look
     #[arg(long, value_name = "F", default_value = "1", value_parser = time_scale, hide_default_value = true)]
     pub(super) time_scale: f64,
@@ -44,6 +47,9 @@ pub(super) fn plan(args: &ProfileArgs, given: Given<'_>, env: &Env) -> Result<(P
     let path = "target.url";
     if let Some(value) = args.target.clone() {
         overrides.push(Override::Flag { flag: "--target", path, value });
+    }
+    if let Some(value) = args.observe.clone() {
+        overrides.push(Override::Flag { flag: "--observe", path: "observers", value });
     }
     if let Some(demo) = given.demo {
         overrides.push(Override::Flag { flag: "--demo", path, value: demo.url() });

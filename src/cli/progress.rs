@@ -224,7 +224,7 @@ impl<W: Write> Watcher for Progress<W> {
         }
     }
 
-    fn second(&mut self, results: &Results, elapsed: Duration) -> Option<String> {
+    fn second(&mut self, results: &mut Results, elapsed: Duration) -> Option<String> {
         self.show(results, elapsed);
         self.aborted_by = verdict::asks_to_abort(&self.plan, results);
         self.aborted_by.clone()
@@ -243,13 +243,13 @@ mod tests {
     /// What is said of a run of twenty seconds that is then stopped.
     fn said(mode: ProgressMode, provider: Provider, width: fn() -> usize) -> String {
         let plan = Arc::new(sample::plan());
-        let results = sample::results(&plan);
+        let mut results = sample::results(&plan);
         let mut progress = Progress::to(Vec::new(), Arc::clone(&plan), mode, provider, width);
         progress.phase(RunPhase::Ready);
         progress.phase(RunPhase::Load);
         for second in 1..=20 {
             let elapsed = Duration::from_secs(second) + Duration::from_millis(150);
-            assert_eq!(progress.second(&results, elapsed), None);
+            assert_eq!(progress.second(&mut results, elapsed), None);
         }
         progress.phase(RunPhase::Undo);
         progress.phase(RunPhase::Teardown);

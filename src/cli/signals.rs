@@ -3,12 +3,13 @@
 use std::io;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::engine::Signal;
 
-/// Listens for the signals that end a run. Within a runtime; from here on none of them kills the process.
-pub(super) fn listen() -> io::Result<UnboundedReceiver<Signal>> {
+/// Listens for the signals that end a run. Within a runtime; from here on none of them kills the process. Whoever took
+/// a signal that is for others, too, can send it once more.
+pub(super) fn listen() -> io::Result<(UnboundedSender<Signal>, UnboundedReceiver<Signal>)> {
     let kinds = [
         (SignalKind::interrupt(), "SIGINT"),
         (SignalKind::terminate(), "SIGTERM"),
@@ -26,7 +27,7 @@ pub(super) fn listen() -> io::Result<UnboundedReceiver<Signal>> {
             async move { while signals.recv().await.is_some() && sender.send(Signal(name)).is_ok() {} },
         );
     }
-    Ok(receiver)
+    Ok((sender, receiver))
 }
 
 /// Whether this process was started with a signal ignored, where that can be told.

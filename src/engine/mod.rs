@@ -67,8 +67,15 @@ pub trait Watcher {
     /// The part of the run that begins now.
     fn phase(&mut self, phase: RunPhase);
 
-    /// Another second of the load is over. A name ends the load: that of the threshold that asks for it.
-    fn second(&mut self, results: &Results, elapsed: Duration) -> Option<String>;
+    /// The load begins at that moment, which is near.
+    fn begins(&mut self, _origin: Instant) {}
+
+    /// Another second of the load is over. A name ends the load: that of the threshold that asks for it. What observers
+    /// saw so far may be added to the results.
+    fn second(&mut self, results: &mut Results, elapsed: Duration) -> Option<String>;
+
+    /// The last iteration was over at that moment; what follows is teardown.
+    fn ends(&mut self, _end: Instant) {}
 }
 
 /// The parts of a run, as a watcher is told of them.
@@ -226,6 +233,7 @@ async fn load(
     // Time for the threads to come up, so that nobody is late for the first moment.
     let origin = Instant::now() + Duration::from_millis(50);
     let (workers, orders, mut inbox) = employ(plan, dialer, shared, cores, origin);
+    watcher.begins(origin);
     results.generator.workers = workers;
     results.generator.cores = cores;
 
@@ -289,6 +297,7 @@ async fn load(
             }
         }
     }
+    watcher.ends(Instant::now());
     results.elapsed = match stopped_at {
         Some(at) => at.saturating_duration_since(origin).min(plan.duration()),
         None => results.ends.iter().copied().max().unwrap_or_default().min(plan.duration()),

@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use super::{Histogram, Point, Results, StepPoint, Trend};
+use super::{Histogram, Offset, Point, Results, StepPoint, Stretch, Trend, Watch};
 use crate::plan::{Aggregation, LoadId, Plan, Selection, SpanId};
-use crate::words::{Metric, MetricKind, Phase};
+use crate::words::{Metric, MetricKind, ObservedPhase, Phase};
 
 /// What a metric was, by its kind.
 #[derive(Clone, Debug)]
@@ -154,6 +154,22 @@ pub fn over_run(plan: &Plan, results: &Results, metric: Metric, selection: &Sele
             let lower_bounds = if corrected { cell.corrected_lower_bounds } else { cell.lower_bounds };
             Measured::Trend { trend: Box::new(trend), lower_bounds }
         }
+        Metric::MysqlThreadsConnected
+        | Metric::MysqlConnectionsUsed
+        | Metric::MysqlConnectionsRefused
+        | Metric::MysqlAbortedConnects
+        | Metric::MysqlDeadlocks
+        | Metric::MysqlLockWaitTimeouts
+        | Metric::MysqlRowLockWaits
+        | Metric::MysqlRowLockTime
+        | Metric::MysqlSlowQueries
+        | Metric::MysqlQueries
+        | Metric::MysqlBufferPoolHits
+        | Metric::MysqlTmpDiskTables
+        | Metric::MysqlRestarts
+        | Metric::LogMatches => {
+            observed(plan, results, metric, selection, &stretches_of(plan, results, selection))
+        }
     }
 }
 
@@ -185,6 +201,78 @@ fn vus(plan: &Plan, results: &Results, selection: &Selection, of: impl Fn(&Point
     values
 }
 
+/// The stretches of the run that a selection of an observed metric picks: before the load, the load until its last
+/// iteration is over, single stages of it, or what comes after.
+pub fn stretches_of(plan: &Plan, results: &Results, selection: &Selection) -> Vec<Stretch> {
+    let over = results.observed.over.unwrap_or(Offset::after(results.elapsed));
+    let first = results.observed.watches.iter().filter_map(Watch::first_look).min();
+    let last = results.observed.watches.iter().filter_map(Watch::last_look).max();
+    match selection.observed {
+        ObservedPhase::Before => {
+            let from = first.unwrap_or(Offset::ZERO).min(Offset::ZERO);
+            vec![Stretch { from, to: Offset::ZERO }]
+        }
+        ObservedPhase::After => vec![Stretch { from: over, to: last.unwrap_or(over).max(over) }],
+        ObservedPhase::During
+            if selection.spans.iter().any(|span| plan.span(*span).phase == Phase::Grace) =>
+        {
+            vec![Stretch { from: Offset::ZERO, to: over }]
+        }
+        ObservedPhase::During => (stretches(plan, results, selection).into_iter())
+            .map(|(from, to)| Stretch { from: Offset::after(from), to: Offset::after(to) })
+            .collect(),
+    }
+}
+
+/// What an observed metric was within some stretches.
+fn observed(
+    plan: &Plan,
+    results: &Results,
+    metric: Metric,
+    selection: &Selection,
+    stretches: &[Stretch],
+) -> Measured {
+    let index = plan.observers.iter().position(|observer| Some(observer.kind()) == metric.observer());
+    let watch = index.and_then(|index| results.observed.watches.get(index));
+    let tracks: Vec<_> =
+        watch.into_iter().flat_map(|watch| watch.tracks_of(metric, &selection.labels)).collect();
+    let growth = |stretches: &[Stretch]| {
+        let each = stretches.iter().flat_map(|stretch| tracks.iter().map(|track| track.growth(*stretch)));
+        each.fold((0.0, 0.0), |(value, of), (more, of_more)| (value + more, of + of_more))
+    };
+    match metric.kind() {
+        MetricKind::Counter | MetricKind::Trend => {
+            // Rates are per second of the load's own time, as those of requests are.
+            let end = if selection.observed == ObservedPhase::During {
+                Offset::after(results.elapsed)
+            } else {
+                Offset::LAST
+            };
+            let rated: Vec<Stretch> = (stretches.iter())
+                .map(|stretch| Stretch { to: stretch.to.min(end).max(stretch.from), ..*stretch })
+                .collect();
+            let time = rated.iter().map(|stretch| stretch.length()).sum();
+            Measured::Counter { count: growth(stretches).0, rated: growth(&rated).0, time }
+        }
+        MetricKind::Rate => {
+            let (yes, total) = growth(stretches);
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "counts of a source, which never shrink"
+            )]
+            Measured::Rate { yes: yes.max(0.0) as u64, total: total.max(0.0) as u64 }
+        }
+        MetricKind::Gauge => {
+            let mut readings: Vec<_> = (stretches.iter())
+                .flat_map(|stretch| tracks.iter().flat_map(|track| track.within(*stretch)))
+                .collect();
+            readings.sort_by_key(|reading| reading.at);
+            Measured::Gauge(readings.into_iter().map(|reading| reading.value).collect())
+        }
+    }
+}
+
 /// What a metric was in each window of that length that lies wholly in the selected stages, as
 /// far as they were run. Windows slide in steps of a second, or of a point of a longer series.
 pub fn over_windows(
@@ -200,6 +288,9 @@ pub fn over_windows(
     let window = resolution * u32::try_from(n_points).unwrap_or(u32::MAX);
     let stretches = stretches(plan, results, selection);
     let mut windows = Vec::new();
+    if metric.observer().is_some() {
+        return observed_windows(plan, results, metric, selection, length);
+    }
     for first in 0..(results.seconds.points().len() + 1).saturating_sub(n_points) {
         let begin = resolution * u32::try_from(first).unwrap_or(u32::MAX);
         let end = begin + window;
@@ -209,6 +300,26 @@ pub fn over_windows(
                 all.merge(&results.point(index, &selection.steps));
             }
             windows.extend(of_point(metric, &all, window));
+        }
+    }
+    windows
+}
+
+/// The same of an observed metric: windows slide by a second over each stretch.
+fn observed_windows(
+    plan: &Plan,
+    results: &Results,
+    metric: Metric,
+    selection: &Selection,
+    length: Duration,
+) -> Vec<Measured> {
+    let mut windows = Vec::new();
+    for stretch in stretches_of(plan, results, selection) {
+        let mut from = stretch.from;
+        while from.plus(length) <= stretch.to {
+            let window = [Stretch { from, to: from.plus(length) }];
+            windows.push(observed(plan, results, metric, selection, &window));
+            from = from.plus(Duration::from_secs(1));
         }
     }
     windows

@@ -6,13 +6,15 @@
 //!
 //! Results are kept in [`Cell`]s, one for each pair of a span of the run (a stage, the grace after it, setup,
 //! clean-up) and a step. Whatever a selector picks is a union of cells, so that no request is recorded twice
-//! for being selected twice. Beside the cells stands a series of one-second points.
+//! for being selected twice. Beside the cells stands a series of one-second points, and what observers saw
+//! ([`Observed`]).
 //!
 //! This room knows no sockets, no clock and no files.
 
 mod cell;
 mod histogram;
 mod measure;
+mod observed;
 mod recorder;
 mod results;
 mod seconds;
@@ -20,7 +22,8 @@ mod trend;
 
 pub use cell::{Cell, CheckCount, ErrorCount, FirstError, Trends};
 pub use histogram::{Bucket, Histogram, LONGEST, Packed};
-pub use measure::{Measured, millis, over_run, over_windows};
+pub use measure::{Measured, millis, over_run, over_windows, stretches_of};
+pub use observed::{Feed, Incident, Line, Observed, Offset, Reading, Stretch, Track, Watch};
 pub use recorder::{Failure, Interval, IterationEnd, Recorder, Sample, Timings};
 pub use results::{Cleanup, Generator, Iterations, Leftover, Results, Stop};
 pub use seconds::{Point, Seconds, StepPoint};

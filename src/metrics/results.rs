@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::recorder::{Interval, Second};
 use super::seconds::{StepPoint, entry};
-use super::{Cell, Seconds, Trend};
+use super::{Cell, Observed, Seconds, Trend};
 use crate::plan::{Cause, Load, Plan, Selection, Span, SpanId, StepId};
 use crate::words::Phase;
 
@@ -30,6 +30,8 @@ pub struct Results {
     pub cleanup: Cleanup,
     /// Steps of teardown that failed, a sentence each.
     pub teardown_failures: Vec<String>,
+    /// What observers saw.
+    pub observed: Observed,
 }
 
 /// The iterations started in one span.
@@ -255,6 +257,7 @@ impl Results {
         self.cleanup.merge(&other.cleanup);
         self.teardown_failures.extend_from_slice(&other.teardown_failures);
         self.teardown_failures.sort_unstable();
+        self.observed.merge(&other.observed);
     }
 
     /// Counts the iterations of a load that was planned by their number, and did not get to all of them.

@@ -1,5 +1,306 @@
 //! What is sampled beside the load. An observer knows nothing of the engine, and never disturbs it.
 //!
 //! - [`generator`]: palier's own use of the machine, on which the trust in all figures rests
+//! - [`Observation`]: all observers of a run, on a thread and a runtime of their own
+//! - [`desk`]: what an observer is told, and where it writes down what it sees
+//! - `logs`: lines of files that match patterns
+//! - `mysql` (feature): a MySQL or MariaDB server
+//!
+//! # How to add an observer
+//!
+//! 1. A name in [`ObserverKind`](crate::words::ObserverKind) and its metrics in [`Metric`](crate::words::Metric):
+//!    kind, unit, section, observer and labels; the compiler names every place that has to know them.
+//! 2. Its table in `profile::observe`, its settings in `plan::observer` ([`Watched`]).
+//! 3. A task `watch(settings, desk)` here, started by [`task`]. It declares its feeds, tries to look once, calls
+//!    [`Desk::settled`] whatever came of it, and then looks whenever [`Desk::beat`] returns:
+//!
+//! ```text
+//! let feed = desk.feed("status", interval, true, &METRICS);
+//! while let Some(beat) = desk.beat(interval).await {
+//!     match look().await {
+//!         Ok(found) => { desk.look(feed, beat.at); desk.read(metric, &labels, beat.at, value); }
+//!         Err(why) => desk.trouble(beat.at, why),
+//!     }
+//!     if beat.is_last { break; }      // or go on until what comes after the load is decided
+//! }
+//! ```
+//!
+//! Nothing is judged here. Readings become [`crate::metrics::Observed`], thresholds find their figures there by
+//! `metrics::measure`, `verdict::sight` says what could not be seen, `verdict::diagnosis` explains, `summarize` shows.
+//! A source of log lines other than a file feeds the same counting: see [`logs`].
 
+pub mod desk;
 pub mod generator;
+pub mod logs;
+#[cfg(feature = "mysql")]
+pub mod mysql;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
+use tokio::task::LocalSet;
+
+use self::desk::{Course, Desk, Report, Tale};
+use crate::metrics::{Feed, Incident, Line, Observed, Offset, Reading, Watch};
+use crate::plan::{Plan, Watched};
+
+/// How long the first look of all observers may take before the load starts without it.
+const PATIENCE_BEFORE: Duration = Duration::from_secs(15);
+
+/// How long observers may take for their last look after the load.
+const PATIENCE_AFTER: Duration = Duration::from_secs(5);
+
+/// The active observers of a run. Dropped, it sends them home.
+#[derive(Debug)]
+pub struct Observation {
+    course: watch::Sender<Course>,
+    inbox: UnboundedReceiver<Report>,
+    /// Reports from before the load's start was known: they have no offset yet.
+    early: Vec<Report>,
+    origin: Option<Instant>,
+    observed: Observed,
+    /// Observers that have not looked for the first time.
+    unsettled: usize,
+    /// Observers that still watch.
+    watching: usize,
+}
+
+/// Runs all observers to their end. One that panics is a bug of ours, and takes nobody with it.
+fn run(plan: &Plan, desks: Vec<(usize, Desk)>, reports: &UnboundedSender<Report>) {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            for (_, desk) in desks {
+                desk.trouble(Instant::now(), format!("no runtime could be started for it: {error}"));
+            }
+            return;
+        }
+    };
+    LocalSet::new().block_on(&runtime, async {
+        let tasks: Vec<_> = (desks.into_iter())
+            .map(|(observer, desk)| {
+                let task = task(plan.observers[observer].watched.clone(), desk);
+                (observer, tokio::task::spawn_local(task))
+            })
+            .collect();
+        for (observer, task) in tasks {
+            if task.await.is_err_and(|error| error.is_panic()) {
+                let why = "palier itself failed at it, which is a bug".to_owned();
+                let tale = Tale::Trouble { at: Instant::now(), why };
+                // Whoever has stopped listening needs no reports.
+                let _ = reports.send(Report { observer, tale });
+            }
+        }
+    });
+}
+
+/// The task of one observer.
+async fn task(watched: Watched, desk: Desk) {
+    match watched {
+        Watched::Logs(settings) => logs::watch(settings, desk).await,
+        #[cfg(feature = "mysql")]
+        Watched::Mysql(settings) => mysql::watch(settings, desk).await,
+        #[cfg(not(feature = "mysql"))]
+        Watched::Mysql(_) => drop(desk),
+    }
+}
+
+impl Observation {
+    /// Starts the active observers of a plan.
+    pub fn start(plan: &Arc<Plan>) -> Self {
+        let (course, told) = watch::channel(Course::Before);
+        let (reports, inbox) = unbounded_channel();
+        let active: Vec<usize> =
+            (0..plan.observers.len()).filter(|index| plan.observers[*index].active).collect();
+        let mut observed = Observed::default();
+        observed.watches.resize_with(plan.observers.len(), Watch::default);
+        let n = active.len();
+        if n > 0 {
+            let desks: Vec<Desk> =
+                active.iter().map(|index| Desk::new(*index, told.clone(), reports.clone())).collect();
+            let plan = Arc::clone(plan);
+            let thread = std::thread::Builder::new().name("observers".to_owned());
+            // Desks that get no thread are dropped, which says that these observers are done.
+            if let Err(error) =
+                thread.spawn(move || run(&plan, active.into_iter().zip(desks).collect(), &reports))
+            {
+                for watch in &mut observed.watches {
+                    watch.trouble = Some(format!("no thread could be started for it: {error}"));
+                }
+            }
+        }
+        Self { course, inbox, early: Vec::new(), origin: None, observed, unsettled: n, watching: n }
+    }
+
+    /// Waits until every observer has looked once, or found out that it cannot; not for long.
+    ///
+    /// What may take longer before a load can start, such as a cluster that is still settling, is waited for by the
+    /// observer itself before it calls [`Desk::settled`], and [`Desk::patience`] says for how long.
+    pub async fn settle(&mut self) {
+        let mut until = Instant::now() + PATIENCE_BEFORE;
+        while self.unsettled > 0 {
+            match tokio::time::timeout_at(until.into(), self.inbox.recv()).await {
+                Ok(Some(report)) => {
+                    if let Tale::Patience(more) = report.tale {
+                        until = until.max(Instant::now() + more);
+                    }
+                    self.take_in(report);
+                }
+                Ok(None) | Err(_) => return,
+            }
+        }
+    }
+
+    /// What is known before the load, a sentence each: what is watched, what cannot be seen, what is missing.
+    pub fn introduce(&self, plan: &Plan) -> Vec<String> {
+        let of = |report: &Report| plan.observers[report.observer].kind();
+        (self.early.iter())
+            .filter_map(|report| match &report.tale {
+                Tale::Source(source) => Some(format!("{} watches {source}", of(report))),
+                Tale::Trouble { why, .. } => Some(format!("{} sees nothing: {why}", of(report))),
+                Tale::Missing { metric, why } => {
+                    Some(format!("{}: `{metric}` is missing: {why}", of(report)))
+                }
+                Tale::Note(note) => Some(format!("{}: {note}", of(report))),
+                Tale::Feed { .. }
+                | Tale::Look { .. }
+                | Tale::Reading { .. }
+                | Tale::Incident { .. }
+                | Tale::Line { .. }
+                | Tale::Settled
+                | Tale::Patience(_)
+                | Tale::Gone => None,
+            })
+            .collect()
+    }
+
+    /// Says when the load begins; observers look once more at once.
+    pub fn load_begins(&mut self, origin: Instant) {
+        self.origin = Some(origin);
+        for report in std::mem::take(&mut self.early) {
+            self.write_down(report, origin);
+        }
+        self.course.send_replace(Course::Load { origin });
+    }
+
+    /// Says when the last iteration of the load was over; observers look for the last time, unless they have a reason
+    /// to go on.
+    pub fn load_ends(&mut self, end: Instant) {
+        if let Some(origin) = self.origin {
+            self.observed.over = Some(offset(end, origin));
+            self.course.send_replace(Course::After { origin, end });
+        }
+    }
+
+    /// What was seen so far.
+    pub fn so_far(&mut self) -> &Observed {
+        while let Ok(report) = self.inbox.try_recv() {
+            self.take_in(report);
+        }
+        &self.observed
+    }
+
+    /// Waits for observers that have not ended, each as long as it asks for with [`Desk::patience`], and returns what
+    /// all of them saw. A caller in a hurry stops waiting, and takes [`Observation::so_far`].
+    pub async fn finish(&mut self) -> Observed {
+        let mut until = Instant::now() + PATIENCE_AFTER;
+        // Where no load was made there is nothing to wait for.
+        let waits = self.origin.is_some();
+        if !waits {
+            self.load_begins(Instant::now());
+        }
+        while self.watching > 0 && waits {
+            match tokio::time::timeout_at(until.into(), self.inbox.recv()).await {
+                Ok(Some(report)) => {
+                    if let Tale::Patience(more) = report.tale {
+                        until = until.max(Instant::now() + more);
+                    }
+                    self.take_in(report);
+                }
+                Ok(None) | Err(_) => break,
+            }
+        }
+        self.so_far().clone()
+    }
+
+    fn take_in(&mut self, report: Report) {
+        match &report.tale {
+            Tale::Settled => self.unsettled = self.unsettled.saturating_sub(1),
+            Tale::Gone => {
+                self.watching = self.watching.saturating_sub(1);
+            }
+            Tale::Source(_)
+            | Tale::Feed { .. }
+            | Tale::Look { .. }
+            | Tale::Reading { .. }
+            | Tale::Trouble { .. }
+            | Tale::Missing { .. }
+            | Tale::Note(_)
+            | Tale::Incident { .. }
+            | Tale::Line { .. }
+            | Tale::Patience(_) => match self.origin {
+                Some(origin) => self.write_down(report, origin),
+                None => self.early.push(report),
+            },
+        }
+    }
+
+    fn write_down(&mut self, report: Report, origin: Instant) {
+        let watch = &mut self.observed.watches[report.observer];
+        match report.tale {
+            Tale::Source(source) => watch.source = Some(source),
+            Tale::Feed { name, interval, keeps_counts, metrics } => {
+                watch.feeds.push(Feed { name, interval, keeps_counts, metrics, looks: Vec::new() });
+            }
+            Tale::Look { feed, at } => {
+                watch.trouble = None;
+                if let Some(feed) = watch.feeds.get_mut(feed) {
+                    feed.looks.push(offset(at, origin));
+                }
+            }
+            Tale::Reading { metric, labels, at, value, of } => {
+                watch.read(metric, &labels, Reading { at: offset(at, origin), value, of });
+            }
+            Tale::Trouble { at, why } => {
+                // Once, however often it is tried again.
+                if watch.trouble.replace(why.clone()).is_none() && !watch.is_blind() {
+                    let text = format!("it could not be observed from here on: {why}");
+                    watch.incidents.push(Incident { at: offset(at, origin), text, evidence: Vec::new() });
+                }
+            }
+            Tale::Missing { metric, why } => {
+                if !watch.missing.iter().any(|(known, _)| *known == metric) {
+                    watch.missing.push((metric, why));
+                }
+            }
+            Tale::Note(note) => {
+                if !watch.notes.contains(&note) {
+                    watch.notes.push(note);
+                }
+            }
+            Tale::Incident { at, text, evidence } => {
+                watch.incidents.push(Incident { at: offset(at, origin), text, evidence });
+            }
+            Tale::Line { at, source, metric, labels, text } => {
+                watch.lines.push(Line { at: offset(at, origin), source, metric, labels, text });
+            }
+            Tale::Settled | Tale::Patience(_) | Tale::Gone => {}
+        }
+    }
+}
+
+impl Drop for Observation {
+    fn drop(&mut self) {
+        self.course.send_replace(Course::Leave);
+    }
+}
+
+/// A moment as an offset from the start of the load.
+fn offset(at: Instant, origin: Instant) -> Offset {
+    match at.checked_duration_since(origin) {
+        Some(after) => Offset::after(after),
+        None => Offset::before(origin.saturating_duration_since(at)),
+    }
+}

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::compile::{Compiler, locate};
-use super::{Executor, Load, LoadId, Place, Plan, Ready, Span, SpanId, Stage, Step, StepId, Target, resolve};
+use super::{
+    Executor, Load, LoadId, Place, Plan, Ready, Span, SpanId, Stage, Step, StepId, Target, observer, resolve,
+};
 use crate::profile::{self, Diagnostic, Found, Profile};
 use crate::words::Phase;
 
@@ -106,6 +108,7 @@ pub fn build(profile: &Profile, settings: &Settings) -> Result<Plan, Vec<Diagnos
         shared_slots,
         slots,
         thresholds: Vec::new(),
+        observers: observer::observers(profile),
         secrets: profile.secrets.clone(),
     };
     plan.thresholds = resolve::thresholds(profile, &plan, &mut diagnostics);

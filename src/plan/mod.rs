@@ -8,6 +8,7 @@
 mod build;
 mod compile;
 mod executor;
+mod observer;
 mod request;
 mod resolve;
 mod threshold;
@@ -16,13 +17,14 @@ use std::time::Duration;
 
 pub use build::{Settings, build};
 pub use executor::{Executor, Stage};
+pub use observer::{LogFile, Logs, Mysql, Observer, Pattern, Watched};
 pub use request::{
     Body, Capture, CaptureFrom, Check, CheckTest, Escape, JsonTest, JsonType, Path, Pause, Piece, Request,
     Slot, StatusMatch, StatusSet, Step, Template, TextTest, Value,
 };
 pub use threshold::{Aggregation, Bound, Cause, Operator, Selection, Threshold};
 
-pub use crate::profile::{Connections, Reuse, Secrets};
+pub use crate::profile::{Access, Address, Connections, Reuse, Secrets, Tls};
 use crate::words::Phase;
 
 /// A step, as an index into [`Plan::steps`]. The same scenario under two loads has two sets of steps.
@@ -79,6 +81,8 @@ pub struct Plan {
     pub slots: Vec<String>,
     /// Thresholds and warnings, in the order of the profile, the defaults last.
     pub thresholds: Vec<Threshold>,
+    /// What the profile can have watched beside the load, active or not; at most one of a kind.
+    pub observers: Vec<Observer>,
     /// Values that must not appear in any output.
     pub secrets: Secrets,
 }

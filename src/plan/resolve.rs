@@ -5,7 +5,7 @@ use super::threshold::{Bound, Cause, Selection, Threshold};
 use super::{Aggregation, Operator, Plan, SpanId, StepId};
 use crate::profile::{self, Diagnostic, Profile, SelectorKey};
 use crate::units::show_duration;
-use crate::words::{Level, Metric, Phase};
+use crate::words::{Level, Metric, ObservedPhase, Phase};
 
 /// The thresholds and warnings of a profile, and those that hold by default.
 pub(super) fn thresholds(
@@ -71,8 +71,7 @@ fn everything(plan: &Plan) -> Selection {
     Selection {
         spans: plan.spans_of(Phase::Load).chain(plan.spans_of(Phase::Grace)).collect(),
         steps: plan.loads.iter().flat_map(|load| load.steps.iter().copied()).collect(),
-        status: None,
-        cause: None,
+        ..Selection::default()
     }
 }
 
@@ -103,7 +102,7 @@ fn threshold(
     if window.is_some() && !has_windows(written.metric) {
         let names: Vec<String> = Metric::ALL
             .iter()
-            .filter(|metric| has_windows(**metric))
+            .filter(|metric| has_windows(**metric) && metric.observer().is_none())
             .map(|metric| format!("`{metric}`"))
             .collect();
         let message = format!("`{}` is not kept by the second, so it has no windows", written.metric);
@@ -164,7 +163,7 @@ fn has_windows(metric: Metric) -> bool {
             | Metric::Errors
             | Metric::DataSent
             | Metric::DataReceived
-    )
+    ) || metric.observer().is_some()
 }
 
 fn key_name(key: &SelectorKey) -> &str {
@@ -172,7 +171,8 @@ fn key_name(key: &SelectorKey) -> &str {
         SelectorKey::Step => "step",
         SelectorKey::Load => "load",
         SelectorKey::Stage => "stage",
-        SelectorKey::Phase => "phase",
+        SelectorKey::Phase | SelectorKey::ObservedPhase => "phase",
+        SelectorKey::Label(label) => label,
         SelectorKey::Status => "status",
         SelectorKey::Cause => "cause",
         SelectorKey::Tag(tag) => tag,
@@ -257,7 +257,23 @@ fn selection(plan: &Plan, written: &profile::Threshold, diagnostics: &mut Vec<Di
                 Some(cause) => selection.cause = Some(cause),
                 None => wrong(format!("there is no cause `{value}`"), Some(one_of(Cause::NAMES.into_iter()))),
             },
+            SelectorKey::Label(label) => selection.labels.push(((*label).to_owned(), value.to_owned())),
+            SelectorKey::ObservedPhase => match ObservedPhase::from_name(value) {
+                Some(phase) => selection.observed = phase,
+                None => wrong(
+                    format!("there is no phase `{value}`"),
+                    Some(one_of(ObservedPhase::ALL.iter().map(|phase| phase.name()))),
+                ),
+            },
         }
+    }
+    let selects = |key: &SelectorKey| written.selector.iter().find(|part| part.key == *key);
+    if let (Some(part), Some(_)) = (selects(&SelectorKey::ObservedPhase), selects(&SelectorKey::Stage))
+        && selection.observed != ObservedPhase::During
+    {
+        let message =
+            format!("a stage is a part of the load, and not of what is `{}` it", selection.observed);
+        diagnostics.push(Diagnostic::new(part.value.place, message));
     }
     selection
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Place, SpanId, StepId};
 pub use crate::profile::{Aggregation, Operator};
-use crate::words::{Level, Metric, Section, Unit};
+use crate::words::{Level, Metric, ObservedPhase, Section, Unit};
 
 /// An assertion on a metric.
 #[derive(Clone, Debug)]
@@ -56,6 +56,10 @@ pub struct Selection {
     pub status: Option<u16>,
     /// Only requests cut for this cause.
     pub cause: Option<Cause>,
+    /// Of a metric that an observer samples: only tracks with these labels.
+    pub labels: Vec<(String, String)>,
+    /// Of a metric that an observer samples: only what was seen in this part of the run.
+    pub observed: ObservedPhase,
 }
 
 /// Why a request was cut.

@@ -7,6 +7,7 @@
 
 mod check;
 mod compose;
+mod database;
 mod diagnostic;
 mod expression;
 mod files;
@@ -16,6 +17,7 @@ mod links;
 mod load;
 mod merge;
 mod nearest;
+mod observe;
 mod overrides;
 mod place;
 mod reader;
@@ -38,11 +40,13 @@ use compose::Composed;
 use root::Read;
 
 pub use check::{Check, Condition, JsonMatcher, JsonType, StatusMatch, TextMatcher};
+pub use database::{Access, Address, Mysql, Tls};
 pub use diagnostic::{Diagnostic, render};
 pub use expression::{Aggregation, Bound, Expression, Operator, Quantity};
 pub use files::{BUILT_IN_PROFILES, Disk, Files, Found};
 pub use json::Json;
 pub use load::{Executor, Load, Stage, UNNAMED_LOAD};
+pub use observe::{DEFAULT_PATTERNS, Logs, Observe, Pattern};
 pub use place::{Location, Place, Placed, Source, SourceId, Sources};
 pub use scenario::{Pause, Scenario};
 pub use secrets::{MASK, Secrets};
@@ -73,8 +77,10 @@ pub struct Profile {
     pub scenarios: Vec<Scenario>,
     /// Whether the default thresholds hold where the profile names none of their metrics.
     pub default_thresholds: bool,
-    /// Thresholds, then warnings, each in file order.
+    /// Thresholds, then warnings, each in file order; then the same of each observer.
     pub thresholds: Vec<Threshold>,
+    /// What is watched beside the load.
+    pub observe: Observe,
 }
 
 /// Everything that a profile is a function of.
@@ -160,7 +166,9 @@ pub fn load(request: &Request<'_>, files: &dyn Files) -> Result<Profile, Error> 
     let Composed { root, scenarios, sources, mut findings, torn } =
         compose::compose(origin, text, request, files);
     let names = compose::texts(&root, "secrets");
-    let secrets = Secrets::new(names.iter().filter_map(|&name| request.variables.get(name).cloned()));
+    let of_variables = names.iter().filter_map(|&name| request.variables.get(name).cloned());
+    let of_observers = database::secrets(root.table().and_then(|root| root.get("observe")));
+    let secrets = Secrets::new(of_variables.chain(of_observers));
     let read = if torn { None } else { root::read(&root, &scenarios, &mut findings) };
     let mut diagnostics = findings.list;
     if diagnostics.is_empty()
@@ -171,6 +179,7 @@ pub fn load(request: &Request<'_>, files: &dyn Files) -> Result<Profile, Error> 
             scenarios,
             default_thresholds,
             thresholds,
+            observe,
         }) = read
     {
         let name = request.name.to_owned();
@@ -185,6 +194,7 @@ pub fn load(request: &Request<'_>, files: &dyn Files) -> Result<Profile, Error> 
             scenarios,
             default_thresholds,
             thresholds,
+            observe,
         });
     }
     diagnostics.sort_by_key(|diagnostic| diagnostic.place);

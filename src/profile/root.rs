@@ -3,7 +3,7 @@
 use super::compose::ScenarioNames;
 use super::diagnostic::Diagnostic;
 use super::load::{self, Executor, Load, Stage};
-use super::nearest::suggestion;
+use super::observe::{self, Observe};
 use super::reader::{self, Fields, Findings};
 use super::scenario::{self, Scenario};
 use super::selector::Names;
@@ -11,7 +11,7 @@ use super::target::{self, Target};
 use super::threshold::{self, Threshold};
 use super::tree::Node;
 use super::variables;
-use crate::words::Level;
+use crate::words::{Level, ObserverKind};
 
 /// What a tree says.
 #[derive(Debug)]
@@ -22,10 +22,8 @@ pub(super) struct Read {
     pub(super) scenarios: Vec<Scenario>,
     pub(super) default_thresholds: bool,
     pub(super) thresholds: Vec<Threshold>,
+    pub(super) observe: Observe,
 }
-
-/// Observers that the design has and this version does not.
-const OBSERVERS: [&str; 4] = ["kubernetes", "mysql", "logs", "prometheus"];
 
 /// Keys of profiles that are still to come.
 const LATER: [&str; 3] = ["data", "group", "cleanup"];
@@ -37,9 +35,7 @@ pub(super) fn read(root: &Node, called: &ScenarioNames, findings: &mut Findings)
     if let Some(node) = fields.get("secrets") {
         secrets(node, findings);
     }
-    if let Some(node) = fields.get("observe") {
-        observe(node, findings);
-    }
+    let (observe, judging) = observe::read(fields.get("observe"), fields.get("observers"), findings);
     let target = fields.require("target", findings).and_then(|node| target::read(node, findings));
 
     let (load, several) = (fields.get("load"), fields.get("loads"));
@@ -69,17 +65,24 @@ pub(super) fn read(root: &Node, called: &ScenarioNames, findings: &mut Findings)
     fields.get("extends");
     fields.finish(&LATER, findings);
 
-    let names = names(&loads, &scenarios);
+    let names = names(&loads, &scenarios, &observe);
     // With a load or a step missing, every selector that names it would be complained about.
     let holed = findings.holed;
     findings.holed |= !whole;
     let mut list = Vec::new();
     let mut defaults = None;
     if let Some(node) = thresholds {
-        (list, defaults) = threshold::read(node, Level::Fail, &names, findings);
+        (list, defaults) = threshold::read(node, Level::Fail, None, &names, findings);
     }
     if let Some(node) = warnings {
-        list.extend(threshold::read(node, Level::Warn, &names, findings).0);
+        list.extend(threshold::read(node, Level::Warn, None, &names, findings).0);
+    }
+    for of in judging {
+        for (node, level) in [(of.thresholds, Level::Fail), (of.warnings, Level::Warn)] {
+            if let Some(node) = node {
+                list.extend(threshold::read(node, level, Some(of.kind), &names, findings).0);
+            }
+        }
     }
     findings.holed = holed;
     Some(Read {
@@ -89,6 +92,7 @@ pub(super) fn read(root: &Node, called: &ScenarioNames, findings: &mut Findings)
         scenarios,
         default_thresholds: defaults.unwrap_or(true),
         thresholds: list,
+        observe,
     })
 }
 
@@ -158,8 +162,13 @@ fn scenario_of(node: &Node, name: String, findings: &mut Findings) -> Option<Sce
     scenario
 }
 
-fn names(loads: &[Load], scenarios: &[Scenario]) -> Names {
+fn names(loads: &[Load], scenarios: &[Scenario], observe: &Observe) -> Names {
     let mut names = Names::default();
+    names.observers.extend(ObserverKind::ALL.iter().filter(|kind| observe.describes(**kind)));
+    if let Some(logs) = &observe.logs {
+        names.patterns.extend(logs.patterns.iter().map(|pattern| pattern.name.clone()));
+        names.sources.extend(logs.files.iter().map(|file| file.value.clone()));
+    }
     for load in loads {
         names.loads.push(load.name.value.clone());
         names.tags.extend(load.tags.iter().map(|(key, _)| key.value.clone()));
@@ -193,26 +202,5 @@ fn secrets(node: &Node, findings: &mut Findings) {
                     .help("`secrets` lists names of environment variables: `secrets = [\"TOKEN\"]`"),
             );
         }
-    }
-}
-
-fn observe(node: &Node, findings: &mut Findings) {
-    if node.table().is_some() {
-        findings.add(
-            Diagnostic::new(node.place, "observers are not supported by this version yet")
-                .help("take it out: palier never ignores what a profile asks for"),
-        );
-        return;
-    }
-    for (name, node) in reader::names(node, "observe", findings) {
-        let diagnostic = if OBSERVERS.contains(&name) {
-            Diagnostic::new(node.place, format!("the observer `{name}` is not supported by this version yet"))
-                .help("take it out: palier never ignores what a profile asks for")
-        } else {
-            let mut unknown = Diagnostic::new(node.place, format!("there is no observer `{name}`"));
-            unknown.help = suggestion(name, &OBSERVERS);
-            unknown
-        };
-        findings.add(diagnostic);
     }
 }

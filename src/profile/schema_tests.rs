@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::words::{Metric, MetricKind, Unit};
+use crate::words::{Metric, MetricKind, ObserverKind, Unit};
 
 /// What was asked for since it was last looked at.
 #[derive(Debug, Default)]
@@ -95,7 +95,7 @@ fn properties<'s>(schema: &'s Value, pointer: &str) -> BTreeSet<&'s str> {
 
 /// Which tables of the schema are those of the readers. What is read as two tables may be one of the schema, and
 /// the other way round.
-const TABLES: [(&[&str], &[&str]); 14] = [
+const TABLES: [(&[&str], &[&str]); 18] = [
     (&["the profile", "a scenario"], &[""]),
     (&["`[target]`"], &["/definitions/target"]),
     (&["`ready`"], &["/definitions/target/properties/ready"]),
@@ -109,12 +109,13 @@ const TABLES: [(&[&str], &[&str]); 14] = [
     (&["`body`"], &["/definitions/check/properties/body"]),
     (&["`pause`"], &["/definitions/pause/anyOf/1", "/definitions/pause/anyOf/2"]),
     (&["a threshold"], &["/definitions/trendTable"]),
+    (&["`[observe]`"], &["/properties/observe"]),
+    (&["`[observe.mysql]`"], &["/definitions/observeMysql"]),
+    (&["`[observe.logs]`"], &["/definitions/observeLogs"]),
+    (&["a pattern"], &["/definitions/logPattern"]),
     // A scenario file that a load names is read a second time.
     (&["the scenario"], &[]),
 ];
-
-/// Keys that are asked for only to be refused.
-const REFUSED: [&str; 1] = ["observe"];
 
 #[test]
 fn the_schema_has_the_keys_that_the_readers_ask_for() {
@@ -132,9 +133,8 @@ fn the_schema_has_the_keys_that_the_readers_ask_for() {
         note(read(Path::new("/p.toml"), &Text(&format!("[load]\nexecutor = \"{executor}\"\n"))));
     }
     for (whats, pointers) in TABLES {
-        let mut keys: BTreeSet<&str> =
+        let keys: BTreeSet<&str> =
             whats.iter().flat_map(|what| asked.remove(what).unwrap_or_default()).collect();
-        keys.retain(|key| !REFUSED.contains(key));
         let known: BTreeSet<&str> =
             pointers.iter().flat_map(|pointer| properties(&schema, pointer)).collect();
         if !pointers.is_empty() {
@@ -250,16 +250,24 @@ fn description(metric: Metric) -> String {
     format!("{meaning}\n\nA {}, {unit}: {aggregations}.", metric.kind())
 }
 
-/// The schema with all metrics, and those only, under `thresholds` and `warnings`.
+/// The schema with all metrics, and those only, under `thresholds` and `warnings`; with its own under those of an
+/// observer.
 fn with_metrics(mut schema: Value) -> Value {
-    for list in ["thresholds", "warnings"] {
-        let table = &mut schema["properties"][list];
+    let lists = ["thresholds", "warnings"];
+    let of_profile = lists.map(|list| (list, None));
+    let of_observers = ObserverKind::ALL.iter().flat_map(|kind| lists.map(|list| (list, Some(*kind))));
+    for (list, of) in of_profile.into_iter().chain(of_observers) {
+        let table = match of {
+            None => &mut schema["properties"][list],
+            Some(ObserverKind::Mysql) => &mut schema["definitions"]["observeMysql"]["properties"][list],
+            Some(ObserverKind::Logs) => &mut schema["definitions"]["observeLogs"]["properties"][list],
+        };
         let mut properties = Map::new();
         if let Some(defaults) = table["properties"].get("defaults") {
             properties.insert("defaults".into(), defaults.clone());
         }
         let mut patterns = Map::new();
-        for &metric in Metric::ALL {
+        for &metric in Metric::ALL.iter().filter(|metric| of.is_none() || metric.observer() == of) {
             let (_, kind) = KINDS.into_iter().find(|(kind, _)| *kind == metric.kind()).expect("four kinds");
             let mut all = vec![json!({ "$ref": format!("#/definitions/{kind}Thresholds") })];
             if list == "warnings" {

@@ -10,7 +10,7 @@ use super::diagnostic::Diagnostic;
 use super::nearest::suggestion;
 use super::place::Placed;
 use super::reader::Findings;
-use crate::words::{Metric, Phase};
+use crate::words::{Metric, ObservedPhase, ObserverKind, Phase};
 
 /// One `key:value` of a selector.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +36,10 @@ pub enum SelectorKey {
     Status,
     /// Why a request was cut: `end`, `interrupt` or `abort`.
     Cause,
+    /// The part of the run in which an observer saw something: `before`, `during`, `after`.
+    ObservedPhase,
+    /// What tells series of an observed metric apart: `pattern` of `log_matches`.
+    Label(&'static str),
     /// A tag of the profile's own.
     Tag(String),
 }
@@ -47,13 +51,18 @@ pub(super) struct Names {
     pub(super) loads: Vec<String>,
     pub(super) stages: Vec<String>,
     pub(super) tags: Vec<String>,
+    /// Observers that the profile describes.
+    pub(super) observers: Vec<ObserverKind>,
+    /// Patterns that `log_matches` counts, and the files in which it does.
+    pub(super) patterns: Vec<String>,
+    pub(super) sources: Vec<String>,
 }
 
 /// The keys of selectors that tags cannot take.
 pub(super) const RESERVED: [&str; 6] = ["step", "load", "stage", "phase", "status", "cause"];
 
 /// Metrics of observers, which this version does not have yet.
-const OF_OBSERVERS: [&str; 6] = ["hpa_", "pod_", "pods_", "mysql_", "log_matches", "prom"];
+const OF_OBSERVERS: [&str; 4] = ["hpa_", "pod_", "pods_", "prom"];
 
 /// Reads a key of `[thresholds]` or `[warnings]`.
 pub(super) fn read(
@@ -81,6 +90,16 @@ pub(super) fn read(
         findings.add(diagnostic);
         return None;
     };
+    if let Some(kind) = metric.observer().filter(|kind| !names.observers.contains(kind)) {
+        findings.missing(
+            Diagnostic::new(
+                place,
+                format!("`{metric}` is sampled by the observer `{kind}`, and the profile has none"),
+            )
+            .help(format!("describe it in a table `[observe.{kind}]`")),
+        );
+        return None;
+    }
     let Some(inside) = inside else {
         return Some((metric, Vec::new()));
     };
@@ -128,6 +147,30 @@ fn selection(
     };
     let among_names =
         |what: &str, valid: &[String]| among(what, &valid.iter().map(String::as_str).collect::<Vec<_>>());
+    if metric.observer().is_some() {
+        return match key {
+            "stage" => among_names("stage", &names.stages).map(|()| SelectorKey::Stage),
+            "phase" => {
+                let phases: Vec<&str> = ObservedPhase::ALL.iter().map(|phase| phase.name()).collect();
+                among("phase", &phases).map(|()| SelectorKey::ObservedPhase)
+            }
+            _ => {
+                let label = metric.labels().iter().find(|label| **label == key);
+                let Some(label) = label else {
+                    let valid: Vec<&str> =
+                        ["stage", "phase"].into_iter().chain(metric.labels().iter().copied()).collect();
+                    return Err((format!("`{metric}` is not kept by `{key}`"), suggestion(key, &valid)));
+                };
+                // Of other labels nobody knows the values before a run.
+                match *label {
+                    "pattern" => among_names("pattern", &names.patterns)?,
+                    "source" => among_names("file", &names.sources)?,
+                    _ => {}
+                }
+                Ok(SelectorKey::Label(label))
+            }
+        };
+    }
     let selected = match key {
         "step" => among_names("step", &names.steps).map(|()| SelectorKey::Step),
         "load" => among_names("load", &names.loads).map(|()| SelectorKey::Load),
@@ -158,7 +201,6 @@ fn selection(
 /// Whether the values of a metric have such a property at all.
 fn fits(key: &SelectorKey, metric: Metric) -> bool {
     match metric {
-        Metric::GeneratorLag | Metric::GeneratorCpu => false,
         Metric::Vus | Metric::VusMax => matches!(key, SelectorKey::Load | SelectorKey::Stage),
         Metric::Iterations | Metric::IterationDuration | Metric::IterationLag | Metric::DroppedIterations => {
             matches!(key, SelectorKey::Load | SelectorKey::Stage | SelectorKey::Phase)
@@ -179,6 +221,23 @@ fn fits(key: &SelectorKey, metric: Metric) -> bool {
         | Metric::Errors
         | Metric::DataSent
         | Metric::DataReceived => *key != SelectorKey::Cause,
+        Metric::GeneratorLag
+        | Metric::GeneratorCpu
+        | Metric::MysqlThreadsConnected
+        | Metric::MysqlConnectionsUsed
+        | Metric::MysqlConnectionsRefused
+        | Metric::MysqlAbortedConnects
+        | Metric::MysqlDeadlocks
+        | Metric::MysqlLockWaitTimeouts
+        | Metric::MysqlRowLockWaits
+        | Metric::MysqlRowLockTime
+        | Metric::MysqlSlowQueries
+        | Metric::MysqlQueries
+        | Metric::MysqlBufferPoolHits
+        | Metric::MysqlTmpDiskTables
+        | Metric::MysqlRestarts
+        // Those of observers have selectors of their own.
+        | Metric::LogMatches => false,
     }
 }
 
@@ -226,6 +285,9 @@ mod tests {
             loads: vec!["browse".into()],
             stages: vec!["peak".into()],
             tags: vec!["team".into()],
+            observers: vec![ObserverKind::Logs],
+            patterns: vec!["Deadlock".into()],
+            sources: vec!["mysql.log".into()],
         };
         let source = Sources::default().add(String::new(), String::new());
         let key = Placed::new(key.to_owned(), Place { source, start: 0, end: 0 });
@@ -253,6 +315,11 @@ mod tests {
             ("checks{team:'a, b'}", "checks Tag(\"team\")=a, b"),
             ("http_req_cut{cause:interrupt}", "http_req_cut Cause=interrupt"),
             ("vus{stage:peak}", "vus Stage=peak"),
+            (
+                "log_matches{pattern:Deadlock,stage:peak}",
+                "log_matches Label(\"pattern\")=Deadlock Stage=peak",
+            ),
+            ("log_matches{phase:before}", "log_matches ObservedPhase=before"),
         ] {
             assert_eq!(check(key), read, "{key}");
         }
@@ -269,6 +336,16 @@ mod tests {
             (
                 "checks{step:create employe}",
                 "there is no step `create employe` / did you mean `create employee`?",
+            ),
+            (
+                "mysql_deadlocks",
+                "`mysql_deadlocks` is sampled by the observer `mysql`, and the profile has none / describe it in a table `[observe.mysql]`",
+            ),
+            ("log_matches{pattern:Deadlok}", "there is no pattern `Deadlok` / did you mean `Deadlock`?"),
+            ("log_matches{phase:load}", "there is no phase `load` / valid here: `before`, `during`, `after`"),
+            (
+                "log_matches{step:list}",
+                "`log_matches` is not kept by `step` / valid here: `stage`, `phase`, `pattern`, `source`",
             ),
             ("checks{stages:peak}", "nothing is selected by `stages` / did you mean `stage`?"),
             ("checks{phase:lod}", "there is no phase `lod` / did you mean `load`?"),

@@ -409,10 +409,24 @@ fn names_of_steps_are_only_looked_at_when_all_steps_are_known() {
 
 #[test]
 fn what_is_not_built_yet_is_refused() {
-    let text = "observe = [\"kubernetes\", \"mysq\"]\n[data.users]\nfile = \"u.csv\"\n[cleanup.mysql]\ndelete = \"x\"\n\
+    let text = "observers = [\"kubernetes\", \"mysq\"]\n[data.users]\nfile = \"u.csv\"\n[cleanup.mysql]\ndelete = \"x\"\n\
         [[step]]\nname = \"a\"\npost = \"/\"\nmultipart = {}\nbody_file = \"b\"\nwhen = \"x\"\nrepeat = 2\nbody = \"{{users.name}}\"\n\
         checks = [{ name = \"c\", body = { matches = \"x\" } }, { name = \"d\", size = \"1 KiB\" }]\n";
     assert_snapshot!(sound(text).errors());
+}
+
+#[test]
+fn what_is_wrong_with_observers_is_said() {
+    let text = "observers = [\"mysql\"]\nobserve.logs.files = []\nobserve.logs.pods = [\"mysql-0\"]\n\
+        [observe.logs.thresholds]\nhttp_reqs = \"count>0\"\n\
+        [thresholds]\nmysql_deadlocks = \"count==0\"\n\
+        [[step]]\nname = \"a\"\nget = \"/\"\n";
+    assert_snapshot!(sound(text).errors());
+    let access = "[observe.mysql]\nurl = \"mysql://root:Secret-123@db:x\"\ninterval = \"1ms\"\nservice = \"a/b:1\"\n\
+        [[step]]\nname = \"a\"\nget = \"/\"\n";
+    let errors = sound(access).errors();
+    assert!(!errors.contains("Secret-123"), "{errors}");
+    assert_snapshot!(errors);
 }
 
 #[test]

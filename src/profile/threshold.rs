@@ -8,7 +8,7 @@ use super::place::Place;
 use super::reader::{self, Fields, Findings};
 use super::selector::{self, Names, Selection};
 use super::tree::Node;
-use crate::words::{Level, Metric, Section, Unit};
+use crate::words::{Level, Metric, ObserverKind, Section, Unit};
 
 /// One assertion on one metric.
 #[derive(Clone, Debug)]
@@ -58,10 +58,11 @@ impl Threshold {
     }
 }
 
-/// Reads `[thresholds]` or `[warnings]`; the second value is `defaults`.
+/// Reads `[thresholds]` or `[warnings]`, or those of an observer; the second value is `defaults`.
 pub(super) fn read(
     node: &Node,
     level: Level,
+    of: Option<ObserverKind>,
     names: &Names,
     findings: &mut Findings,
 ) -> (Vec<Threshold>, Option<bool>) {
@@ -73,13 +74,20 @@ pub(super) fn read(
         return (thresholds, defaults);
     };
     for (key, node) in &table.entries {
-        if key.value == "defaults" && level == Level::Fail {
+        if key.value == "defaults" && level == Level::Fail && of.is_none() {
             defaults = reader::truth(node, "defaults", findings);
             continue;
         }
         let Some((metric, selector)) = selector::read(key, names, findings) else {
             continue;
         };
+        if of.is_some() && metric.observer() != of {
+            let message = format!("`{metric}` is not sampled by this observer");
+            findings.add(
+                Diagnostic::new(key.place, message).help("it goes into the profile's own `[thresholds]`"),
+            );
+            continue;
+        }
         let before = thresholds.len();
         for item in node.one_or_many() {
             let Some(mut threshold) = one(item, level, metric, findings) else {

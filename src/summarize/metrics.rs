@@ -25,7 +25,7 @@ pub(super) fn all(view: &View<'_>) -> BTreeMap<String, MetricValues> {
         steps: plan.loads.iter().flat_map(|load| load.steps.iter().copied()).collect(),
         ..Selection::default()
     };
-    for metric in Metric::ALL {
+    for metric in Metric::ALL.iter().filter(|metric| is_observed(view, **metric)) {
         let values = values(view, *metric, &load);
         if !is_absent(*metric, &values) {
             all.insert(metric.name().to_owned(), values);
@@ -37,7 +37,8 @@ pub(super) fn all(view: &View<'_>) -> BTreeMap<String, MetricValues> {
             all.insert(format!("{}{{cause:{name}}}", Metric::HttpReqCut), cut);
         }
     }
-    for threshold in plan.thresholds.iter().filter(|threshold| !threshold.selector.is_empty()) {
+    let selected = plan.thresholds.iter().filter(|threshold| !threshold.selector.is_empty());
+    for threshold in selected.filter(|threshold| is_observed(view, threshold.metric)) {
         all.insert(view.mask(&key(threshold)), values(view, threshold.metric, &threshold.selection));
     }
     for phase in [Phase::Setup, Phase::Teardown, Phase::Cleanup] {
@@ -53,6 +54,15 @@ pub(super) fn all(view: &View<'_>) -> BTreeMap<String, MetricValues> {
         }
     }
     all
+}
+
+/// Whether a metric is palier's own, or was seen by an observer at all.
+fn is_observed(view: &View<'_>, metric: Metric) -> bool {
+    let Some(kind) = metric.observer() else { return true };
+    let watches = view.plan.observers.iter().zip(&view.results.observed.watches);
+    watches
+        .filter(|(observer, _)| observer.kind() == kind)
+        .any(|(_, watch)| !watch.is_blind() && watch.missing.iter().all(|(missing, _)| *missing != metric))
 }
 
 /// Metrics of the open model, and of what did not happen, are left out where they would say nothing.

@@ -4,6 +4,7 @@
 //! and milliseconds. A function of its arguments.
 
 mod metrics;
+mod observed;
 mod parts;
 
 use std::time::{Duration, SystemTime};
@@ -44,6 +45,7 @@ pub fn summarize(
 ) -> Summary {
     let view = View { plan, results };
     let mask = |text: &str| plan.secrets.mask(text).into_owned();
+    let (facts, diagnosis) = observed::diagnose(&view, judgement);
     Summary {
         schema: SCHEMA.to_owned(),
         palier: env!("CARGO_PKG_VERSION").to_owned(),
@@ -71,9 +73,9 @@ pub fn summarize(
         cleanup: parts::cleanup(&view),
         generator: parts::generator(&view, judgement, circumstances),
         host: circumstances.host.clone(),
-        facts: Vec::new(),
-        diagnosis: Vec::new(),
-        observers: Vec::new(),
+        facts,
+        diagnosis,
+        observers: observed::observers(&view),
         pods: Vec::new(),
     }
 }

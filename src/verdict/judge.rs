@@ -1,10 +1,11 @@
 //! Thresholds against their figures.
 
 use crate::metrics::{Measured, Results, Stop, millis, over_run, over_windows};
-use crate::plan::{Aggregation, Bound, Plan, Threshold};
+use crate::plan::{Aggregation, Bound, Operator, Plan, Threshold};
 use crate::words::{Level, Metric, MetricKind, Outcome, Section, Verdict};
 
 use super::sentence::{condition, distance, observed, subject, value};
+use super::sight::{self, Sight};
 use super::statistics::binomial_at_least;
 use super::{Judged, Reason, validity};
 
@@ -24,6 +25,11 @@ pub(super) struct Ruling {
 /// Judges one threshold.
 pub(super) fn rule(plan: &Plan, results: &Results, threshold: &Threshold) -> Ruling {
     let subject = subject(threshold);
+    let sight = sight::sight(plan, results, threshold);
+    if let Sight::NotAsked(why) = sight {
+        let text = format!("{subject} was not judged: {why}");
+        return Ruling::without_figure("not-observed", Outcome::Skipped, text);
+    }
     if let Stop::NotStarted(_) = &results.stop {
         return Ruling::invalid("not-started", format!("{subject} could not be judged: no load was made"));
     }
@@ -34,6 +40,9 @@ pub(super) fn rule(plan: &Plan, results: &Results, threshold: &Threshold) -> Rul
             format!("{subject} was skipped: there is no baseline"),
         );
     };
+    if let Sight::Nothing(why) = sight {
+        return Ruling::invalid("not-observed", format!("{subject} could not be judged: {why}"));
+    }
     let found = worst(plan, results, threshold, bound)
         .and_then(|measured| Some((measured.figure(threshold.aggregation)?, measured)));
     let Some((figure, measured)) = found else {
@@ -44,7 +53,8 @@ pub(super) fn rule(plan: &Plan, results: &Results, threshold: &Threshold) -> Rul
         let what = if threshold.window.is_some() { "no window with enough samples" } else { "no samples" };
         return Ruling::invalid("no-data", format!("{subject} has {what}, so it could not be judged"));
     };
-    let case = Case { plan, results, threshold, measured: &measured, subject, figure, bound };
+    let unseen = if let Sight::Partial(why) = sight { Some(why) } else { None };
+    let case = Case { plan, results, threshold, measured: &measured, subject, figure, bound, unseen };
     let (kind, outcome, reason) = case.rule();
     Ruling {
         kind,
@@ -147,6 +157,8 @@ struct Case<'a> {
     subject: String,
     figure: f64,
     bound: f64,
+    /// What an observer did not see of what is judged.
+    unseen: Option<String>,
 }
 
 impl Case<'_> {
@@ -173,6 +185,11 @@ impl Case<'_> {
                 format!("{subject} is {shown}, which says nothing: {short}"),
             );
         }
+        // A bound that is exceeded in what was seen is exceeded.
+        if let Some(unseen) = self.unseen.as_ref().filter(|_| holds || !self.is_final()) {
+            let text = format!("{subject} is {shown}, but {unseen}: whether it is {must} is not known");
+            return ("not-observed", Outcome::Invalid, text);
+        }
         if holds {
             if let Some(unknown) = self.rests_on_lower_bounds() {
                 let text =
@@ -198,6 +215,18 @@ impl Case<'_> {
             Level::Warn => Outcome::Warn,
         };
         ("threshold", outcome, format!("{subject} is {shown}{beyond}, but must be {must}"))
+    }
+
+    /// Whether no more samples could mend what does not hold: too many events stay too many.
+    fn is_final(&self) -> bool {
+        let Threshold { operator, aggregation, .. } = self.threshold;
+        match (self.measured, aggregation) {
+            (Measured::Counter { .. }, Aggregation::Count) | (Measured::Gauge(_), Aggregation::Max) => {
+                operator.is_upper_bound() || *operator == Operator::Equal && self.figure > self.bound
+            }
+            (Measured::Gauge(_), Aggregation::Min) => operator.is_lower_bound(),
+            _ => false,
+        }
     }
 
     /// Whether so many samples lie beyond the bound that this is no accident of there being few (one-sided

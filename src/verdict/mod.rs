@@ -5,10 +5,14 @@
 //!
 //! - `judge`: thresholds against their figures
 //! - `validity`: whether what was measured can carry a verdict at all
+//! - `sight`: what an observer could see of what a threshold asks
+//! - [`diagnosis`]: what explains that something does not hold, and what happened
 //! - `statistics`: how sure a figure of few samples is
 
+pub mod diagnosis;
 mod judge;
 mod sentence;
+mod sight;
 mod statistics;
 mod validity;
 

@@ -1,0 +1,102 @@
+//! What is watched beside the load.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::Place;
+use super::compile::locate;
+use crate::profile::{self, Access, Profile};
+use crate::words::ObserverKind;
+
+/// Something that watches while the load is applied.
+#[derive(Clone, Debug)]
+pub struct Observer {
+    /// What it watches.
+    pub watched: Watched,
+    /// Whether this run uses it; else its thresholds are not judged.
+    pub active: bool,
+    /// Where it is described.
+    pub place: Place,
+}
+
+/// What an observer watches.
+#[derive(Clone, Debug)]
+pub enum Watched {
+    /// A MySQL or MariaDB server.
+    Mysql(Mysql),
+    /// Log files.
+    Logs(Logs),
+}
+
+/// A MySQL or MariaDB server that is watched.
+#[derive(Clone, Debug)]
+pub struct Mysql {
+    /// How to reach and enter it.
+    pub access: Access,
+    /// The time between two looks.
+    pub interval: Duration,
+}
+
+/// Logs whose lines are counted.
+#[derive(Clone, Debug)]
+pub struct Logs {
+    /// The files to follow.
+    pub files: Vec<LogFile>,
+    /// What to look for.
+    pub patterns: Vec<Pattern>,
+}
+
+/// A file to follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFile {
+    /// Its name in reports: the path as written.
+    pub name: String,
+    /// Its path.
+    pub path: PathBuf,
+}
+
+/// What a line is searched for.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    /// Its name in `log_matches{pattern:…}`.
+    pub name: String,
+    /// A line that this finds something in counts.
+    pub regex: regex::bytes::Regex,
+}
+
+impl Observer {
+    /// What kind of observer it is.
+    pub fn kind(&self) -> ObserverKind {
+        match self.watched {
+            Watched::Mysql(_) => ObserverKind::Mysql,
+            Watched::Logs(_) => ObserverKind::Logs,
+        }
+    }
+}
+
+/// The observers that a profile describes.
+pub(super) fn observers(profile: &Profile) -> Vec<Observer> {
+    let observe = &profile.observe;
+    let observer = |watched: Watched, place: profile::Place| {
+        let mut observer = Observer { watched, active: false, place: locate(profile, place) };
+        observer.active = observe.active.iter().any(|active| active.value == observer.kind());
+        observer
+    };
+    let mysql = observe.mysql.as_ref().map(|mysql| {
+        let watched = Mysql { access: mysql.access.clone(), interval: mysql.interval };
+        observer(Watched::Mysql(watched), mysql.place)
+    });
+    let logs = observe.logs.as_ref().map(|logs| {
+        let files = logs.files.iter();
+        let watched = Logs {
+            files: files
+                .map(|file| LogFile { name: file.value.clone(), path: file.value.as_str().into() })
+                .collect(),
+            patterns: (logs.patterns.iter())
+                .map(|pattern| Pattern { name: pattern.name.clone(), regex: pattern.regex.clone() })
+                .collect(),
+        };
+        observer(Watched::Logs(watched), logs.place)
+    });
+    mysql.into_iter().chain(logs).collect()
+}

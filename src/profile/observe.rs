@@ -1,0 +1,230 @@
+//! `observers` and `[observe]`: what is watched beside the load.
+//!
+//! A profile may describe observers that a run does not use: those named in `observers`, by `--observe` or by
+//! `PALIER_OBSERVE` are active, the others are shown as not judged.
+
+use std::time::Duration;
+
+use super::database::{self, Mysql};
+use super::diagnostic::Diagnostic;
+use super::nearest::suggestion;
+use super::place::{Place, Placed};
+use super::reader::{self, Fields, Findings};
+use super::tree::Node;
+use crate::words::ObserverKind;
+
+/// Observers that are still to come.
+const LATER: [&str; 2] = ["kubernetes", "prometheus"];
+
+/// What `[observe]` and `observers` say.
+#[derive(Clone, Debug, Default)]
+pub struct Observe {
+    /// `[observe.mysql]`.
+    pub mysql: Option<Mysql>,
+    /// `[observe.logs]`.
+    pub logs: Option<Logs>,
+    /// Those that are active, with the place that asks for them.
+    pub active: Vec<Placed<ObserverKind>>,
+}
+
+/// `[observe.logs]`: lines that are counted.
+#[derive(Clone, Debug)]
+pub struct Logs {
+    /// The files to follow; relative ones start from the working directory.
+    pub files: Vec<Placed<String>>,
+    /// What to look for.
+    pub patterns: Vec<Pattern>,
+    /// Where the table stands.
+    pub place: Place,
+}
+
+/// What a line is searched for.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    /// Its name in `log_matches{pattern:…}`; of a plain text, the text.
+    pub name: String,
+    /// The expression; of a plain text, one that finds it in any case of letters.
+    pub regex: regex::bytes::Regex,
+}
+
+/// Told by MySQL to a client that it refuses, that it rolls back, that waited too long for a row.
+pub const DEFAULT_PATTERNS: [&str; 3] = ["Too many connections", "Deadlock", "Lock wait timeout"];
+
+impl Observe {
+    /// Whether an observer is described.
+    pub fn describes(&self, kind: ObserverKind) -> bool {
+        match kind {
+            ObserverKind::Mysql => self.mysql.is_some(),
+            ObserverKind::Logs => self.logs.is_some(),
+        }
+    }
+}
+
+/// The tables of thresholds and warnings that observers have of their own.
+pub(super) struct Judging<'t> {
+    pub(super) kind: ObserverKind,
+    pub(super) thresholds: Option<&'t Node>,
+    pub(super) warnings: Option<&'t Node>,
+}
+
+/// Reads `[observe]` and `observers`.
+pub(super) fn read<'t>(
+    observe: Option<&'t Node>,
+    observers: Option<&Node>,
+    findings: &mut Findings,
+) -> (Observe, Vec<Judging<'t>>) {
+    let mut found = Observe::default();
+    let mut judging = Vec::new();
+    if let Some(node) = observe.filter(|node| node.items().is_some()) {
+        findings.add(
+            Diagnostic::new(node.place, "`observe` is a table that describes observers")
+                .help("the list of those that are active is `observers = [\"mysql\"]`"),
+        );
+    } else if let Some(node) = observe
+        && let Some(mut fields) = Fields::of(node, "observe", "`[observe]`", findings)
+    {
+        if let Some(node) = fields.get("mysql")
+            && let Some(mut fields) = Fields::of(node, "mysql", "`[observe.mysql]`", findings)
+        {
+            found.mysql = database::read(&mut fields, findings);
+            judging.push(Judging::of(ObserverKind::Mysql, &mut fields));
+            fields.finish(&["service", "pod"], findings);
+        }
+        if let Some(node) = fields.get("logs")
+            && let Some(mut fields) = Fields::of(node, "logs", "`[observe.logs]`", findings)
+        {
+            found.logs = logs(&mut fields, findings);
+            judging.push(Judging::of(ObserverKind::Logs, &mut fields));
+            fields.finish(&["pods"], findings);
+        }
+        fields.finish(&LATER, findings);
+    }
+    if let Some(node) = observers {
+        found.active = active(node, &found, findings);
+    }
+    (found, judging)
+}
+
+impl<'t> Judging<'t> {
+    fn of(kind: ObserverKind, fields: &mut Fields<'t>) -> Self {
+        Self { kind, thresholds: fields.get("thresholds"), warnings: fields.get("warnings") }
+    }
+}
+
+/// A list of names; in one text, as the command line gives it, names with commas between them, or `none`.
+fn active(node: &Node, described: &Observe, findings: &mut Findings) -> Vec<Placed<ObserverKind>> {
+    let names: Vec<(String, Place)> = match node.text() {
+        Some(text) => {
+            let names = text.content.split(',').map(str::trim).filter(|name| !name.is_empty());
+            names.filter(|name| *name != "none").map(|name| (name.to_owned(), node.place)).collect()
+        }
+        None => (reader::names(node, "observers", findings).into_iter())
+            .map(|(name, node)| (name.to_owned(), node.place))
+            .collect(),
+    };
+    let mut active: Vec<Placed<ObserverKind>> = Vec::new();
+    for (name, place) in names {
+        let Some(kind) = ObserverKind::from_name(&name) else {
+            findings.add(unknown(&name, place));
+            continue;
+        };
+        if !described.describes(kind) {
+            findings.missing(
+                Diagnostic::new(
+                    place,
+                    format!("`{kind}` is to be observed, and the profile has no `[observe.{kind}]`"),
+                )
+                .help(format!("say what to watch in a table `[observe.{kind}]`")),
+            );
+        } else if kind == ObserverKind::Mysql && !cfg!(feature = "mysql") {
+            findings.add(
+                Diagnostic::new(place, "this build of palier cannot observe `mysql`")
+                    .help("take one that was built with the feature `mysql`, as by default"),
+            );
+        } else if !active.iter().any(|other| other.value == kind) {
+            active.push(Placed::new(kind, place));
+        }
+    }
+    active
+}
+
+fn unknown(name: &str, place: Place) -> Diagnostic {
+    if LATER.contains(&name) {
+        return Diagnostic::new(place, format!("the observer `{name}` is not supported by this version yet"))
+            .help("take it out: palier never ignores what a profile asks for");
+    }
+    let known: Vec<&str> = ObserverKind::ALL.iter().map(|kind| kind.name()).collect();
+    let mut diagnostic = Diagnostic::new(place, format!("there is no observer `{name}`"));
+    diagnostic.help = suggestion(name, &known).or_else(|| Some(format!("there are {}", known.join(" and "))));
+    diagnostic
+}
+
+fn logs(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<Logs> {
+    let place = fields.place;
+    let node = fields.require("files", findings)?;
+    let files: Vec<Placed<String>> = (reader::names(node, "files", findings).into_iter())
+        .map(|(name, node)| Placed::new(name.to_owned(), node.place))
+        .collect();
+    if files.is_empty() {
+        findings.missing(Diagnostic::new(node.place, "`files` names no file"));
+    }
+    let patterns = match fields.get("patterns") {
+        Some(node) => {
+            let items = reader::array(node, "patterns", findings)?;
+            let mut patterns: Vec<Pattern> = Vec::new();
+            for item in items {
+                let Some(pattern) = pattern(item, findings) else { continue };
+                if patterns.iter().any(|other| other.name == pattern.name) {
+                    findings.add(Diagnostic::new(
+                        item.place,
+                        format!("there are two patterns `{}`", pattern.name),
+                    ));
+                }
+                patterns.push(pattern);
+            }
+            patterns
+        }
+        None => DEFAULT_PATTERNS.iter().filter_map(|text| literal(text)).collect(),
+    };
+    Some(Logs { files, patterns, place })
+}
+
+/// A text that is looked for in any case of letters, or a regular expression with a name.
+fn pattern(node: &Node, findings: &mut Findings) -> Option<Pattern> {
+    if node.table().is_none() {
+        let text = reader::name(node, "patterns", findings)?;
+        return literal(text);
+    }
+    let mut fields = Fields::of(node, "patterns", "a pattern", findings)?;
+    let name = fields.require("name", findings).and_then(|node| reader::name(node, "name", findings));
+    let regex = fields.require("regex", findings).and_then(|node| {
+        let text = reader::text(node, "regex", findings)?;
+        match regex::bytes::Regex::new(text) {
+            Ok(regex) => Some(regex),
+            Err(error) => {
+                let why = error.to_string().lines().last().unwrap_or_default().to_owned();
+                findings.add(Diagnostic::new(node.place, format!("`regex` is no regular expression: {why}")));
+                None
+            }
+        }
+    });
+    fields.finish(&[], findings);
+    Some(Pattern { name: name?.to_owned(), regex: regex? })
+}
+
+fn literal(text: &str) -> Option<Pattern> {
+    let regex = regex::bytes::RegexBuilder::new(&regex::escape(text)).case_insensitive(true).build().ok()?;
+    Some(Pattern { name: text.to_owned(), regex })
+}
+
+/// An interval between two looks; a second by default.
+pub(super) fn interval(fields: &mut Fields<'_>, findings: &mut Findings) -> Duration {
+    let interval = fields.get("interval").and_then(|node| {
+        let interval = reader::some_time(node, "interval", findings)?;
+        if interval < Duration::from_millis(100) {
+            findings.add(Diagnostic::new(node.place, "`interval` has to be at least 100ms"));
+        }
+        Some(interval)
+    });
+    interval.unwrap_or(Duration::from_secs(1))
+}
