@@ -1,37 +1,59 @@
 //! Looking at an answer: checks and captures. Nothing is parsed that none of them asks for.
 
-use std::cell::OnceCell;
+use std::borrow::Cow;
+use std::cell::{Cell, OnceCell};
 use std::time::Duration;
 
 use http::HeaderValue;
 use http::header::SET_COOKIE;
 use serde_json::Value as Json;
+use serde_json::value::RawValue;
 
 use super::exchange::Answer;
 use super::render::Values;
-use crate::plan::{CaptureFrom, Check, CheckTest, JsonTest, JsonType, TextTest};
+use super::seek::seek;
+use crate::plan::{CaptureFrom, Check, CheckTest, JsonQuery, JsonTest, JsonType, TextTest};
 use crate::profile::Secrets;
 use crate::units::human_duration;
 
 /// How much of a body an example shows.
 const EXCERPT: usize = 160;
 
-/// An answer with its body, which is parsed at most once.
+/// After so many values were looked for in a body, a tree of it is cheaper than to read it again.
+const MOST_READINGS: u32 = 4;
+
+/// An answer with its body.
 pub(super) struct Inspected<'a> {
     answer: &'a Answer,
     body: &'a [u8],
     duration: Duration,
     secrets: &'a Secrets,
+    /// How often the body was read for one value of it.
+    readings: Cell<u32>,
+    /// A tree of the body, once one was needed; none of what is not JSON.
     json: OnceCell<Option<Json>>,
 }
 
 impl<'a> Inspected<'a> {
     pub(super) fn new(answer: &'a Answer, body: &'a [u8], duration: Duration, secrets: &'a Secrets) -> Self {
-        Self { answer, body, duration, secrets, json: OnceCell::new() }
+        Self { answer, body, duration, secrets, readings: Cell::new(0), json: OnceCell::new() }
     }
 
     fn json(&self) -> Option<&Json> {
         self.json.get_or_init(|| serde_json::from_slice(self.body).ok()).as_ref()
+    }
+
+    /// The values that a path finds in the body; none of what is not JSON.
+    fn nodes(&self, query: &JsonQuery) -> Nodes<'_> {
+        let readings = self.readings.get();
+        if let Some(way) = &query.way
+            && self.json.get().is_none()
+            && readings < MOST_READINGS
+        {
+            self.readings.set(readings + 1);
+            return Nodes::Text(seek(self.body, way).ok().flatten());
+        }
+        Nodes::Tree(self.json().map(|json| query.path.query(json).all()).unwrap_or_default())
     }
 
     /// Whether a check holds.
@@ -39,7 +61,7 @@ impl<'a> Inspected<'a> {
         match &check.test {
             CheckTest::Status(set) => set.contains(self.answer.status),
             CheckTest::Json { path, tests } => {
-                let nodes = self.json().map(|json| path.query(json).all()).unwrap_or_default();
+                let nodes = self.nodes(path);
                 tests.iter().all(|test| json_holds(test, &nodes, values))
             }
             CheckTest::Header { name, tests } => {
@@ -57,7 +79,7 @@ impl<'a> Inspected<'a> {
             CheckTest::Status(_) => self.describe(),
             CheckTest::Json { path, .. } => match self.json() {
                 None => format!("the body is not JSON: {}", self.excerpt()),
-                Some(json) => match path.query(json).first() {
+                Some(json) => match path.path.query(json).first() {
                     None => format!("nothing at {path} in {}", self.excerpt()),
                     Some(found) => {
                         format!("{path} is {}", shorten(found.to_string().as_bytes(), self.secrets))
@@ -90,8 +112,9 @@ impl<'a> Inspected<'a> {
     pub(super) fn capture(&self, from: &CaptureFrom) -> Option<String> {
         match from {
             CaptureFrom::Json(path) => {
-                let found = self.json().and_then(|json| path.query(json).first())?;
-                Some(match found {
+                let nodes = self.nodes(path);
+                let found = nodes.first()?.value()?;
+                Some(match &*found {
                     Json::String(text) => text.clone(),
                     Json::Null => return None,
                     Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_) => found.to_string(),
@@ -116,16 +139,16 @@ impl<'a> Inspected<'a> {
 }
 
 /// Whether a test holds of the nodes that a path found.
-fn json_holds(test: &JsonTest, nodes: &[&Json], values: &mut Values) -> bool {
-    let each = |meets: &dyn Fn(&Json) -> bool| !nodes.is_empty() && nodes.iter().all(|node| meets(node));
+fn json_holds(test: &JsonTest, nodes: &Nodes<'_>, values: &mut Values) -> bool {
+    let each = |meets: &dyn Fn(&Json) -> bool| nodes.all(&|node| node.value().is_some_and(|it| meets(&it)));
     match test {
-        JsonTest::Exists(wanted) => nodes.is_empty() != *wanted,
+        JsonTest::Exists(wanted) => nodes.first().is_some() == *wanted,
         JsonTest::Equals(wanted) => each(&|node| same(node, wanted)),
         JsonTest::EqualsFilled(template) => {
             let wanted = values.fill(template).ok().and_then(|text| serde_json::from_str(&text).ok());
             wanted.is_some_and(|wanted| each(&|node| same(node, &wanted)))
         }
-        JsonTest::Type(wanted) => each(&|node| is_of_type(node, *wanted)),
+        JsonTest::Type(wanted) => nodes.all(&|node| node.is_of_type(*wanted)),
         JsonTest::Contains(template) => values.fill(template).is_ok_and(|wanted| {
             each(&|node| match node {
                 Json::String(text) => text.contains(&wanted),
@@ -135,6 +158,73 @@ fn json_holds(test: &JsonTest, nodes: &[&Json], values: &mut Values) -> bool {
         }),
         JsonTest::Min(least) => each(&|node| node.as_f64().is_some_and(|number| number >= *least)),
         JsonTest::Max(most) => each(&|node| node.as_f64().is_some_and(|number| number <= *most)),
+    }
+}
+
+/// The values that a path found.
+enum Nodes<'a> {
+    /// The one value that it can find, as text, if it is there.
+    Text(Option<&'a RawValue>),
+    /// Any number of them, in a tree.
+    Tree(Vec<&'a Json>),
+}
+
+/// A value that a path found.
+#[derive(Clone, Copy)]
+enum Node<'a> {
+    Text(&'a RawValue),
+    Tree(&'a Json),
+}
+
+impl<'a> Nodes<'a> {
+    fn first(&self) -> Option<Node<'a>> {
+        match self {
+            Self::Text(found) => found.map(Node::Text),
+            Self::Tree(nodes) => nodes.first().copied().map(Node::Tree),
+        }
+    }
+
+    /// Whether there is at least one, and all of them meet a condition.
+    fn all(&self, meets: &dyn Fn(Node<'a>) -> bool) -> bool {
+        match self {
+            Self::Text(found) => found.is_some_and(|text| meets(Node::Text(text))),
+            Self::Tree(nodes) => !nodes.is_empty() && nodes.iter().all(|node| meets(Node::Tree(node))),
+        }
+    }
+}
+
+impl<'a> Node<'a> {
+    /// The value itself; `None` of one that is nested too deeply.
+    fn value(self) -> Option<Cow<'a, Json>> {
+        match self {
+            Self::Text(text) => serde_json::from_str(text.get()).ok().map(Cow::Owned),
+            Self::Tree(value) => Some(Cow::Borrowed(value)),
+        }
+    }
+
+    fn is_of_type(self, wanted: JsonType) -> bool {
+        match self {
+            Self::Tree(value) => is_of_type(value, wanted),
+            // Its first character tells, but for whole numbers.
+            Self::Text(text) => match (wanted, text.get().as_bytes().first()) {
+                (JsonType::Integer, _) => self.value().is_some_and(|value| is_of_type(&value, wanted)),
+                (JsonType::String, Some(b'"'))
+                | (JsonType::Array, Some(b'['))
+                | (JsonType::Object, Some(b'{'))
+                | (JsonType::Boolean, Some(b't' | b'f'))
+                | (JsonType::Null, Some(b'n'))
+                | (JsonType::Number, Some(b'-' | b'0'..=b'9')) => true,
+                (
+                    JsonType::String
+                    | JsonType::Array
+                    | JsonType::Object
+                    | JsonType::Boolean
+                    | JsonType::Null
+                    | JsonType::Number,
+                    _,
+                ) => false,
+            },
+        }
     }
 }
 
@@ -211,7 +301,7 @@ mod tests {
     }
 
     fn json(path: &str, test: JsonTest) -> CheckTest {
-        CheckTest::Json { path: serde_json_path::JsonPath::parse(path).unwrap(), tests: vec![test] }
+        CheckTest::Json { path: serde_json_path::JsonPath::parse(path).unwrap().into(), tests: vec![test] }
     }
 
     fn text(text: &str) -> Template {
@@ -257,7 +347,7 @@ mod tests {
         let answer = Answer { status: 200, headers };
         let secrets = Secrets::default();
         let inspected = Inspected::new(&answer, br#"{"id": 17, "none": null}"#, Duration::ZERO, &secrets);
-        let path = |path| CaptureFrom::Json(serde_json_path::JsonPath::parse(path).unwrap());
+        let path = |path| CaptureFrom::Json(serde_json_path::JsonPath::parse(path).unwrap().into());
         assert_eq!(inspected.capture(&path("$.id")).as_deref(), Some("17"));
         assert_eq!(inspected.capture(&path("$.none")), None, "null is no value");
         assert_eq!(inspected.capture(&CaptureFrom::Cookie("session".into())).as_deref(), Some("abc"));

@@ -21,6 +21,7 @@ mod payload;
 mod ready;
 mod render;
 pub mod schedule;
+mod seek;
 mod step;
 mod timer;
 mod turns;

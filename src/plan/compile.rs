@@ -215,7 +215,7 @@ impl Compiler<'_> {
         let test = match &check.condition {
             profile::Condition::Status(set) => CheckTest::Status(StatusSet(set.clone())),
             profile::Condition::Json { path, matchers } => CheckTest::Json {
-                path: path.clone(),
+                path: path.clone().into(),
                 tests: matchers.iter().map(|matcher| self.json_test(matcher)).collect(),
             },
             profile::Condition::Header { name, matchers } => {
@@ -276,7 +276,7 @@ pub(super) fn locate(profile: &Profile, place: profile::Place) -> Place {
 
 fn capture_from(from: &profile::CaptureFrom) -> CaptureFrom {
     match from {
-        profile::CaptureFrom::Json(path) => CaptureFrom::Json(path.clone()),
+        profile::CaptureFrom::Json(path) => CaptureFrom::Json(path.clone().into()),
         profile::CaptureFrom::Header(name) => CaptureFrom::Header(name.clone()),
         profile::CaptureFrom::Cookie(name) => CaptureFrom::Cookie(name.clone()),
         profile::CaptureFrom::Regex(regex) => CaptureFrom::Regex(regex.clone()),

@@ -9,6 +9,7 @@ mod build;
 mod compile;
 mod executor;
 mod observer;
+mod query;
 mod request;
 mod resolve;
 mod threshold;
@@ -18,6 +19,7 @@ use std::time::Duration;
 pub use build::{Settings, build};
 pub use executor::{Executor, Stage};
 pub use observer::{LogFile, Logs, Mysql, Observer, Pattern, Watched};
+pub use query::{JsonQuery, Turn};
 pub use request::{
     Body, Capture, CaptureFrom, Check, CheckTest, Escape, JsonTest, JsonType, Path, Pause, Piece, Request,
     Slot, StatusMatch, StatusSet, Step, Template, TextTest, Value,

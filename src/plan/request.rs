@@ -6,9 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, Uri};
 use regex::Regex;
-use serde_json_path::JsonPath;
 
-use super::{LoadId, Place, StepId};
+use super::{JsonQuery, LoadId, Place, StepId};
 pub use crate::profile::{JsonType, Pause, StatusMatch};
 
 /// One request with its checks and captures.
@@ -159,7 +158,7 @@ pub struct Capture {
 #[derive(Clone, Debug)]
 pub enum CaptureFrom {
     /// The first node that a JSONPath (RFC 9535) finds in the body.
-    Json(JsonPath),
+    Json(JsonQuery),
     /// The first header of that name.
     Header(HeaderName),
     /// The cookie of that name that this answer sets.
@@ -187,7 +186,7 @@ pub enum CheckTest {
     /// The nodes that a JSONPath (RFC 9535) finds in the body.
     Json {
         /// The path.
-        path: JsonPath,
+        path: JsonQuery,
         /// All must hold. But for `Exists`, they hold where the path finds at least one node and each of them
         /// meets the test.
         tests: Vec<JsonTest>,
