@@ -26,6 +26,8 @@ pub mod metrics;
 
 pub mod observe;
 
+pub mod journal;
+
 pub mod engine;
 
 pub mod verdict;

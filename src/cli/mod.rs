@@ -3,10 +3,11 @@
 //! The only room that prints, reads the environment, or decides an exit code; nobody imports it. What is said
 //! on the way goes to standard error, the result to standard output.
 //!
-//! - `run`, `check`, `demo`, `report`: the commands
+//! - `run`, `check`, `demo`, `report`, `sweep`: the commands
 //! - `planning`: from arguments to a plan, or to all that is wrong with the profile
 //! - `outline`: a plan in words
 //! - `progress`, `glance`, `signals`: the run, watched and ended
+//! - `leftovers`, `errand`: what journals hold, in words and as requests
 //! - `ci`, `host`, `run_id`: what is known of a run beside its profile
 //! - `env`, `terminal`, `exit`, `failure`: what palier is started with, and how it ends
 
@@ -14,10 +15,12 @@ mod check;
 mod ci;
 mod demo;
 mod env;
+mod errand;
 mod exit;
 mod failure;
 mod glance;
 mod host;
+mod leftovers;
 mod outline;
 mod planning;
 mod progress;
@@ -25,6 +28,7 @@ mod report;
 mod run;
 mod run_id;
 mod signals;
+mod sweep;
 mod terminal;
 
 use std::ffi::OsString;
@@ -48,6 +52,7 @@ Examples:
   palier run load.toml --set load.stages[2].target=50
   palier check load.toml                         is the profile right, and what would it do?
   palier report palier-report/summary.json       the reports of a run once more
+  palier sweep                                   undo what a killed run left behind
 
 `palier run --help` explains the exit codes.")]
 struct Cli {
@@ -69,6 +74,8 @@ enum Command {
     Demo(demo::Args),
     /// Render the reports of a run again
     Report(report::Args),
+    /// Undo what a killed run left behind
+    Sweep(sweep::Args),
 }
 
 /// Does what the arguments ask for.
@@ -88,6 +95,7 @@ pub fn main(env: &Env, args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check(args) => check::check(args, env),
         Command::Demo(args) => demo::serve(args),
         Command::Report(args) => report::report(args, terminal),
+        Command::Sweep(args) => sweep::sweep(args, env, terminal),
     };
     result.unwrap_or_else(|failure| failure.tell(env, terminal))
 }

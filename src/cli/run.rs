@@ -10,8 +10,9 @@ use super::failure::Failure;
 use super::planning::{self, Given, ProfileArgs, plan};
 use super::progress::{Progress, ProgressMode};
 use super::terminal::Terminal;
-use super::{Env, ExitCode, OnWarn, demo, host, outline, run_id, signals, terminal};
+use super::{Env, ExitCode, OnWarn, demo, host, leftovers, outline, run_id, signals, terminal};
 use crate::engine::{self, RunPhase, Watcher};
+use crate::journal::{self, FolderError};
 use crate::metrics::{Results, Stop};
 use crate::observe::Observation;
 use crate::plan::Plan;
@@ -99,12 +100,15 @@ pub(super) fn run(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode
     let demo = if args.demo { Some(demo::start()?) } else { None };
     let given = Given { run: run_id::new(start, || fastrand::u32(..)), wait: args.wait, demo: demo.as_ref() };
     let (profile, plan) = plan(&args.profile, given, env)?;
-    let destination = Destination::open(&args.out, env)?;
+    let destination = Destination::open(&args.out, env, &plan)?;
     if args.verbose {
         terminal::say(&outline::in_full(&plan, &profile));
     }
     if !args.quiet {
         terminal::say(&outline::introduction(&plan, &profile));
+    }
+    if let Some(notice) = leftovers::notice(&destination.found, &args.out.display().to_string()) {
+        terminal::say(&notice);
     }
 
     host::raise_file_limit();
@@ -126,7 +130,8 @@ pub(super) fn run(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode
             }
         }
         let mut onlookers = Onlookers::new(&plan, &mut progress, &mut observation);
-        let mut results = engine::run(Arc::clone(&plan), &mut signals, &mut onlookers).await;
+        let mut results =
+            engine::run(Arc::clone(&plan), &destination.journal, &mut signals, &mut onlookers).await;
         let interrupted = matches!(results.stop, Stop::Interrupted(_));
         let patience = if interrupted { AFTER_SIGNAL } else { Duration::MAX };
         results.observed = tokio::select! {
@@ -138,6 +143,7 @@ pub(super) fn run(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode
         results
     });
     progress.finish();
+    let unwritten = destination.end_journal();
 
     let judgement = judge(&plan, &results);
     let mut ending = Ending {
@@ -155,7 +161,8 @@ pub(super) fn run(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode
         exit_code: ExitCode::of(ending, args.on_warn).code(),
     };
     let mut summary = summarize(&plan, &results, &judgement, &circumstances);
-    let problems = destination.write(&summary);
+    let mut problems = destination.write(&summary);
+    problems.extend(unwritten);
     if !problems.is_empty() {
         // What could be written says how the run ends, too.
         ending.written = false;
@@ -221,17 +228,27 @@ impl Watcher for Onlookers<'_> {
     }
 }
 
-/// Where reports go.
+/// Where reports and the journal go.
 struct Destination<'a> {
     outputs: Outputs,
+    journal: journal::Writer,
+    /// Journals of earlier runs with something in them.
+    found: Vec<journal::Found>,
     /// The page of the job on GitHub.
     step_summary: Option<&'a Path>,
 }
 
 impl<'a> Destination<'a> {
-    /// Makes sure that reports can be written, before any load is made.
-    fn open(folder: &Path, env: &'a Env) -> Result<Self, Failure> {
+    /// Makes sure that reports can be written, before any load is made, and begins the journal.
+    fn open(folder: &Path, env: &'a Env, plan: &Plan) -> Result<Self, Failure> {
         let outputs = Outputs::open(folder).map_err(Failure::other)?;
+        let (path, found) = journal::make_room(folder).map_err(|error| match error {
+            FolderError::InUse { .. } => Failure::usage(error),
+            FolderError::Io { .. } => Failure::other(error),
+        })?;
+        let doing = || format!("cannot begin the journal `{}`", path.display());
+        let journal = journal::Writer::create(&path, plan);
+        let journal = journal.map_err(|error| Failure::other(error).while_doing(doing()))?;
         let step_summary = env.get("GITHUB_STEP_SUMMARY").map(Path::new);
         if let Some(path) = step_summary {
             // Nothing is appended, but the file is opened for it.
@@ -242,7 +259,14 @@ impl<'a> Destination<'a> {
         }
         // Should this run be killed, nobody finds the verdict of the one before.
         outputs.clear().map_err(Failure::other)?;
-        Ok(Self { outputs, step_summary })
+        Ok(Self { outputs, journal, found, step_summary })
+    }
+
+    /// Ends the journal; why it is not whole, if it is not.
+    fn end_journal(&self) -> Option<WriteError> {
+        let error = self.journal.finish().err()?;
+        let source = std::io::Error::new(error.kind(), error.to_string());
+        Some(WriteError::File { path: self.journal.path()?.to_owned(), source })
     }
 
     /// Writes all that can be; why the others cannot.

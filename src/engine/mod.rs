@@ -11,6 +11,7 @@
 
 mod arrivals;
 mod attempt;
+mod backlog;
 mod connect;
 mod deadline;
 mod driver;
@@ -23,6 +24,7 @@ mod render;
 pub mod schedule;
 mod seek;
 mod step;
+mod sweep;
 mod timer;
 mod turns;
 mod undo;
@@ -40,15 +42,19 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 
+use self::backlog::Backlog;
 use self::connect::Dialer;
 use self::deadline::Stopper;
 use self::step::StepEnd;
 use self::vu::{Crew, Vu};
 use self::worker::{Assignment, Farewell, Order, Report};
+use crate::journal::Writer;
 use crate::metrics::{Recorder, Results, Stop};
 use crate::observe::generator::Usage;
 use crate::plan::{Executor, Load, Plan, StepId};
 use crate::words::Phase;
+
+pub use self::sweep::{Errand, Outcome, sweep};
 
 /// After a signal: GitHub kills a cancelled job 10 s after the first one, and reports are still to be written.
 const UNDO_AFTER_SIGNAL: Duration = Duration::from_secs(5);
@@ -100,14 +106,16 @@ pub enum RunPhase {
 /// says why.
 pub async fn run(
     plan: Arc<Plan>,
+    journal: &Writer,
     signals: &mut UnboundedReceiver<Signal>,
     watcher: &mut dyn Watcher,
 ) -> Results {
-    LocalSet::new().run_until(conduct(plan, signals, watcher)).await
+    LocalSet::new().run_until(conduct(plan, journal, signals, watcher)).await
 }
 
 async fn conduct(
     plan: Arc<Plan>,
+    journal: &Writer,
     signals: &mut UnboundedReceiver<Signal>,
     watcher: &mut dyn Watcher,
 ) -> Results {
@@ -132,6 +140,8 @@ async fn conduct(
     let crew = Rc::new(Crew {
         recorder: RefCell::new(Recorder::new(&plan)),
         cleanup: RefCell::default(),
+        pen: RefCell::new(journal.pen()),
+        backlog: Backlog::default(),
         ends: RefCell::default(),
         stopper: Stopper::new(),
         plan: plan.clone(),
@@ -161,7 +171,8 @@ async fn conduct(
             .iter()
             .map(|slot| slot.as_deref().map(str::to_owned))
             .collect();
-        hurried = load(&plan, &dialer, &shared, signals, watcher, &mut results).await == Ending::AtOnce;
+        let way = Way { dialer: &dialer, journal, shared: &shared };
+        hurried = load(&plan, way, signals, watcher, &mut results).await == Ending::AtOnce;
     }
     if !hurried {
         let steps = async {
@@ -221,10 +232,18 @@ enum Ending {
     AtOnce,
 }
 
+/// What every worker is given beside the plan.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    dialer: &'a Dialer,
+    journal: &'a Writer,
+    /// Values that `setup` captured, by slot.
+    shared: &'a [Option<String>],
+}
+
 async fn load(
     plan: &Arc<Plan>,
-    dialer: &Dialer,
-    shared: &[Option<String>],
+    way: Way<'_>,
     signals: &mut UnboundedReceiver<Signal>,
     watcher: &mut dyn Watcher,
     results: &mut Results,
@@ -233,7 +252,7 @@ async fn load(
         .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX));
     // Time for the threads to come up, so that nobody is late for the first moment.
     let origin = Instant::now() + Duration::from_millis(50);
-    let (workers, orders, mut inbox) = employ(plan, dialer, shared, cores, origin);
+    let (workers, orders, mut inbox) = employ(plan, way, cores, origin);
     watcher.begins(origin);
     results.generator.workers = workers;
     results.generator.cores = cores;
@@ -316,8 +335,7 @@ async fn load(
 /// Starts a worker for each core; how many, the way to order them about, and what they report.
 fn employ(
     plan: &Arc<Plan>,
-    dialer: &Dialer,
-    shared: &[Option<String>],
+    way: Way<'_>,
     cores: u32,
     origin: Instant,
 ) -> (u32, watch::Sender<Order>, UnboundedReceiver<Report>) {
@@ -329,10 +347,11 @@ fn employ(
     for number in 0..workers {
         let assignment = Assignment {
             plan: plan.clone(),
-            dialer: dialer.clone(),
+            dialer: way.dialer.clone(),
+            pen: way.journal.pen(),
             origin,
             pools: pools.clone(),
-            shared: shared.to_vec(),
+            shared: way.shared.to_vec(),
             share: (number, workers),
             orders: order.clone(),
             reports: reports.clone(),

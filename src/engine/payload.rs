@@ -20,6 +20,13 @@ impl From<Bytes> for Payload {
     }
 }
 
+impl Payload {
+    /// Its bytes.
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.0.as_ref().map_or(&[], |bytes| bytes)
+    }
+}
+
 impl Body for Payload {
     type Data = Bytes;
     type Error = Infallible;

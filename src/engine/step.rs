@@ -49,9 +49,15 @@ impl Vu {
         };
         let path =
             if self.undos.borrow().is_empty() { None } else { request.as_ref().map(|it| it.uri().clone()) };
+        let note = match (step.undo, &request) {
+            // Written down before it is sent: should palier be killed now, its answer will never be seen.
+            (Some(_), Some(it)) => Some(crew.pen.borrow_mut().sent(id, it.uri(), it.body().bytes())),
+            _ => None,
+        };
         self.deadline.set((now + step.timeout).min(hard));
         let limits = Limits { stopper: Some(&crew.stopper), hard };
         let mut attempt = self.attempt(step, &mut request, limits, now).await;
+        let was_sent = self.connection.is_some();
         let (sent, received) =
             self.connection.as_ref().map(|connection| connection.meter.take_bytes()).unwrap_or_default();
         if crew.plan.target.connections.reuse == Reuse::Request {
@@ -75,7 +81,7 @@ impl Vu {
                 sample.timings = Some(timings);
                 sample.status = Some(answer.status);
                 if let Some(path) = path {
-                    self.undos.borrow_mut().done(id, &path, answer.status, &crew.cleanup);
+                    self.undos.borrow_mut().done(&crew, id, &path, answer.status);
                 }
                 let end = self.answered(step, &mut sample, &answer, timings.duration());
                 if answer.headers.capacity() <= LARGEST_SPARE {
@@ -83,18 +89,21 @@ impl Vu {
                     answer.headers.clear();
                     self.spare_headers = answer.headers;
                 }
+                self.note_created(id, note, answer.status);
                 end
             }
             Attempt::Broken { trouble, status } => {
                 self.connection = None;
+                self.note_unanswered(note, was_sent);
                 sample.status = status;
                 self.failed(step, &mut sample, trouble)
             }
             Attempt::GaveUp { why, timings, late } => {
                 self.connection = None;
                 sample.timings = timings;
-                if let Some(answer) = late {
-                    self.answered_too_late(step, &answer);
+                match late {
+                    Some(answer) => self.answered_too_late(id, note, &answer),
+                    None => self.note_unanswered(note, was_sent),
                 }
                 let (kind, message) = match why {
                     GaveUp::Stopped => {
@@ -190,26 +199,36 @@ impl Vu {
                 self.values.slots[usize::from(capture.slot.0)] = found.map(Rc::from);
             }
         }
-        drop(recorder);
-        self.note_created(step, answer.status);
         end
     }
 
     /// Takes from an answer that no longer counts what is needed to undo what the request created.
-    fn answered_too_late(&mut self, step: &Step, answer: &Answer) {
+    fn answered_too_late(&mut self, id: StepId, note: Option<u64>, answer: &Answer) {
         let crew = Rc::clone(&self.crew);
+        let step = crew.plan.step(id);
         let inspected = Inspected::new(answer, &self.body, Duration::ZERO, &crew.plan.secrets);
         for capture in &step.captures {
             self.values.slots[usize::from(capture.slot.0)] = inspected.capture(&capture.from).map(Rc::from);
         }
-        self.note_created(step, answer.status);
+        self.note_created(id, note, answer.status);
     }
 
-    fn note_created(&mut self, step: &Step, status: u16) {
-        if (200..300).contains(&status)
-            && let Some(undo) = step.undo
-        {
-            self.undos.borrow_mut().created(&self.crew, &mut self.values, step, undo);
+    /// Notes what came of a request that has a `note` in the journal, because it may have created something.
+    fn note_created(&mut self, id: StepId, note: Option<u64>, status: u16) {
+        let (Some(note), Some(undo)) = (note, self.crew.plan.step(id).undo) else { return };
+        if (200..300).contains(&status) {
+            self.undos.borrow_mut().created(&self.crew, &mut self.values, id, undo, note);
+        } else {
+            self.crew.pen.borrow_mut().refused(note);
+        }
+    }
+
+    /// Notes that a request got no answer. One that was sent may have created something all the same.
+    fn note_unanswered(&self, note: Option<u64>, was_sent: bool) {
+        match note {
+            Some(_) if was_sent => self.crew.cleanup.borrow_mut().unanswered += 1,
+            Some(note) => self.crew.pen.borrow_mut().refused(note),
+            None => {}
         }
     }
 

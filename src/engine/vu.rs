@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use http::HeaderMap;
 
+use super::backlog::Backlog;
 use super::connect::{Connection, Dialer};
 use super::deadline::{Deadline, Stopper};
 use super::render::Values;
 use super::step::StepEnd;
 use super::turns::Turns;
 use super::undo::Undos;
+use crate::journal::Pen;
 use crate::metrics::{Cleanup, IterationEnd, Recorder};
 use crate::plan::{LoadId, Pause, Plan, Reuse, SpanId};
 
@@ -24,6 +26,10 @@ pub(super) struct Crew {
     pub(super) origin: Instant,
     pub(super) recorder: RefCell<Recorder>,
     pub(super) cleanup: RefCell<Cleanup>,
+    /// Writes down what is created, and what of it is undone.
+    pub(super) pen: RefCell<Pen>,
+    /// What is left to be undone beside the load.
+    pub(super) backlog: Backlog,
     /// When the last iteration of each load ended, counted from the start of the load.
     pub(super) ends: RefCell<Vec<Duration>>,
     pub(super) stopper: Rc<Stopper>,
@@ -103,7 +109,7 @@ impl Vu {
             }
             if !self.undos.borrow().is_empty() {
                 // Boxed, because every virtual user would carry the room for it all the time.
-                Box::pin(self.undo_all()).await;
+                Box::pin(self.undo_in_passing()).await;
             }
             self.values.iteration += 1;
             self.values.slots[n_shared..].fill(None);

@@ -14,13 +14,15 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, LocalSet};
 
 use super::arrivals::{Arrivals, deal};
+use super::backlog::{self, Backlog, tidy};
 use super::connect::Dialer;
 use super::deadline::{StopOrder, Stopper};
 use super::schedule::{DueTimes, shifts};
 use super::turns::{Closed, Quota, Turns, Wanted};
-use super::undo::Undos;
+use super::undo::{UNDO_AT_END, Undos};
 use super::vu::{Crew, Vu};
 use super::{heartbeat, schedule};
+use crate::journal::Pen;
 use crate::metrics::{Cleanup, Interval, Recorder};
 use crate::plan::{Executor, LoadId, Plan};
 
@@ -56,6 +58,7 @@ pub(super) struct Farewell {
 pub(super) struct Assignment {
     pub(super) plan: Arc<Plan>,
     pub(super) dialer: Dialer,
+    pub(super) pen: Pen,
     /// The start of the load.
     pub(super) origin: Instant,
     /// The iterations that all virtual users of a load share, by load.
@@ -99,10 +102,12 @@ fn broken(panic: String) -> Farewell {
 }
 
 async fn watch_over(assignment: Assignment) -> Farewell {
-    let Assignment { plan, dialer, origin, pools, shared, share, mut orders, reports } = assignment;
+    let Assignment { plan, dialer, pen, origin, pools, shared, share, mut orders, reports } = assignment;
     let crew = Rc::new(Crew {
         recorder: RefCell::new(Recorder::new(&plan)),
         cleanup: RefCell::default(),
+        pen: RefCell::new(pen),
+        backlog: Backlog::default(),
         ends: RefCell::new(vec![Duration::ZERO; plan.loads.len()]),
         stopper: Stopper::new(),
         plan,
@@ -158,32 +163,18 @@ async fn watch_over(assignment: Assignment) -> Farewell {
             tasks.push(tokio::task::spawn_local(deal(crew.clone(), LoadId(index), due, arrivals)));
         }
     }
+    let undoes = crew.plan.steps.iter().any(|step| step.undo.is_some());
+    let n_tidiers = if undoes { backlog::HELPERS } else { 0 };
+    let tidiers = (0..n_tidiers).map(|_| tokio::task::spawn_local(tidy(crew.clone()))).collect();
     helpers.push(tokio::task::spawn_local(heartbeat::beat(crew.clone())));
     helpers.push(tokio::task::spawn_local(report_every_second(crew.clone(), reports.clone(), seats(&hands))));
 
-    let mut everyone = pin!(all_done(tasks));
-    let stopped = tokio::select! {
-        panics = &mut everyone => Err(panics),
-        order = stop_order(&mut orders) => Ok(order),
-    };
-    farewell.panics = match stopped {
-        Err(panics) => panics,
-        Ok(mut order) => loop {
-            crew.stopper.stop(order);
-            // A little longer than the virtual users have, so that they can say themselves what is left.
-            let patience = order.undo_until + Duration::from_millis(200);
-            tokio::select! {
-                ended = tokio::time::timeout_at(patience.into(), &mut everyone) => break ended.unwrap_or_default(),
-                // A signal after an abort, or after a signal, leaves less time, or none.
-                sooner = next_order(&mut orders) => order = sooner,
-            }
-        },
-    };
+    farewell.panics = until_done_or_stopped(&crew, tasks, &mut orders).await;
     let end = crew.offset(Instant::now());
     for helper in helpers {
         helper.abort();
     }
-    undo_for_the_lost(&crew, &hands).await;
+    farewell.panics.extend(undo_the_rest(&crew, &hands, tidiers, &mut orders).await);
     {
         let mut recorder = crew.recorder.borrow_mut();
         for hand in &hands {
@@ -199,7 +190,34 @@ async fn watch_over(assignment: Assignment) -> Farewell {
     }
     farewell.planned = planned.iter().map(|shifts| schedule::wanted_time(shifts, end)).sum();
     farewell.cleanup = crew.cleanup.take();
+    crew.pen.borrow_mut().flush();
     farewell
+}
+
+/// Waits until every virtual user is done, by itself or because it is ordered to stop; the panics among them.
+async fn until_done_or_stopped(
+    crew: &Crew,
+    tasks: Vec<JoinHandle<()>>,
+    orders: &mut watch::Receiver<Order>,
+) -> Vec<String> {
+    let mut everyone = pin!(all_done(tasks));
+    let stopped = tokio::select! {
+        panics = &mut everyone => Err(panics),
+        order = stop_order(orders) => Ok(order),
+    };
+    match stopped {
+        Err(panics) => panics,
+        Ok(mut order) => loop {
+            crew.stopper.stop(order);
+            // A little longer than the virtual users have, so that they can say themselves what is left.
+            let patience = order.undo_until + Duration::from_millis(200);
+            tokio::select! {
+                ended = tokio::time::timeout_at(patience.into(), &mut everyone) => break ended.unwrap_or_default(),
+                // A signal after an abort, or after a signal, leaves less time, or none.
+                sooner = next_order(orders) => order = sooner,
+            }
+        },
+    }
 }
 
 fn hire(
@@ -258,19 +276,37 @@ async fn next_order(orders: &mut watch::Receiver<Order>) -> StopOrder {
     stop_order(orders).await
 }
 
-/// Undoes what virtual users created who did not come to it: a panic ended them, or the time was over.
-async fn undo_for_the_lost(crew: &Rc<Crew>, hands: &[Hand]) {
+/// Undoes what is left once every virtual user is done: what waits in the backlog, and what those created who did
+/// not come to it, because a panic ended them or the time was over. Returns the panics on the way.
+async fn undo_the_rest(
+    crew: &Rc<Crew>,
+    hands: &[Hand],
+    tidiers: Vec<JoinHandle<()>>,
+    orders: &mut watch::Receiver<Order>,
+) -> Vec<String> {
     for hand in hands {
-        if hand.undos.borrow().is_empty() {
-            continue;
+        let undos = hand.undos.take();
+        if !undos.is_empty() {
+            crew.backlog.defer(crew, undos);
         }
-        if crew.stopper.order().is_none() {
-            let mut vu = Vu::new(crew.clone(), 0, Vec::new());
-            vu.undos = hand.undos.clone();
-            vu.undo_all().await;
-        }
-        hand.undos.borrow_mut().give_up_all(crew);
     }
+    let mut until = crew.stopper.order().map_or(Instant::now() + UNDO_AT_END, |order| order.undo_until);
+    let mut tidied = pin!(all_done(tidiers));
+    let panics = loop {
+        crew.backlog.close(until);
+        // A little longer than they have, so that they come to the end of what they are doing.
+        let patience = until + Duration::from_millis(200);
+        tokio::select! {
+            panics = &mut tidied => break panics,
+            order = next_order(orders) => {
+                crew.stopper.stop(order);
+                until = until.min(order.undo_until);
+            }
+            () = tokio::time::sleep_until(patience.into()) => break Vec::new(),
+        }
+    };
+    crew.backlog.give_up_all(crew);
+    panics
 }
 
 type Seats = Vec<(LoadId, Rc<Wanted>)>;
@@ -304,6 +340,7 @@ async fn report_every_second(crew: Rc<Crew>, reports: UnboundedSender<Report>, s
         }
         let interval = recorder.take();
         drop(recorder);
+        crew.pen.borrow_mut().flush();
         if reports.send(Report::Interval(Box::new(interval))).is_err() {
             return;
         }

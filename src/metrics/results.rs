@@ -111,6 +111,8 @@ pub struct Cleanup {
     pub left: Vec<Leftover>,
     /// Left behind, all of them.
     pub left_count: u64,
+    /// Requests of such steps that were sent and never answered: whether they created anything cannot be known.
+    pub unanswered: u64,
 }
 
 /// Something that could not be undone.
@@ -149,6 +151,7 @@ impl Cleanup {
         self.created += other.created;
         self.undone += other.undone;
         self.left_count += other.left_count;
+        self.unanswered += other.unanswered;
         self.left.extend_from_slice(&other.left);
         // Sorted before it is cut, so that the order of merging does not show.
         self.left.sort_unstable();

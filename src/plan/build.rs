@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use http::Uri;
+
 use super::compile::{Compiler, locate};
 use super::{
-    Executor, Load, LoadId, Place, Plan, Ready, Span, SpanId, Stage, Step, StepId, Target, observer, resolve,
+    Connections, Executor, Load, LoadId, Place, Plan, Ready, Span, SpanId, Stage, Step, StepId, Target,
+    observer, resolve,
 };
 use crate::profile::{self, Diagnostic, Found, Profile};
 use crate::words::Phase;
@@ -158,34 +161,40 @@ fn slots(profile: &Profile) -> (Vec<String>, usize) {
 
 fn target(profile: &Profile, settings: &Settings, diagnostics: &mut Vec<Diagnostic>) -> Target {
     let url = &profile.target.url;
-    let tls = url.scheme_str() == Some("https");
-    let host = url.host().unwrap_or_default();
-    if host.is_empty() {
+    let mut target = Target::of(url);
+    if target.host.is_empty() {
         diagnostics.push(Diagnostic::new(url.place, "the target has no host"));
     }
-    let standard = if tls { 443 } else { 80 };
-    let port = url.port_u16().unwrap_or(standard);
-    let authority = if port == standard { host.to_owned() } else { format!("{host}:{port}") };
     let base = url.path().trim_end_matches('/');
-    let mut ready = profile.target.ready.as_ref().map(|ready| Ready {
+    target.ready = profile.target.ready.as_ref().map(|ready| Ready {
         path: format!("{base}{}", ready.get.value),
         status: ready.status,
-        within: ready.within,
+        within: settings.wait.unwrap_or(ready.within),
         place: locate(profile, ready.get.place),
     });
-    if let (Some(ready), Some(wait)) = (&mut ready, settings.wait) {
-        ready.within = wait;
-    }
-    Target {
-        url: url.value.to_string().trim_end_matches('/').to_owned(),
-        tls,
-        host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
-        port,
-        authority,
-        ready,
-        wait: settings.wait.unwrap_or_default(),
-        connect_timeout: CONNECT_TIMEOUT,
-        connections: profile.target.connections.clone(),
+    target.wait = settings.wait.unwrap_or_default();
+    target.connections = profile.target.connections.clone();
+    target
+}
+
+impl Target {
+    /// What an `http` or `https` URL leads to, with nothing to wait for.
+    pub fn of(url: &Uri) -> Self {
+        let tls = url.scheme_str() == Some("https");
+        let host = url.host().unwrap_or_default();
+        let standard = if tls { 443 } else { 80 };
+        let port = url.port_u16().unwrap_or(standard);
+        Self {
+            url: url.to_string().trim_end_matches('/').to_owned(),
+            tls,
+            host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
+            port,
+            authority: if port == standard { host.to_owned() } else { format!("{host}:{port}") },
+            ready: None,
+            wait: Duration::ZERO,
+            connect_timeout: CONNECT_TIMEOUT,
+            connections: Connections::default(),
+        }
     }
 }
 

@@ -6,30 +6,53 @@ use std::fmt;
 /// What stands in outputs where a secret would.
 pub const MASK: &str = "***";
 
-/// The values of the variables that the profile names in `secrets`. An empty value hides nothing and is not kept.
+/// The variables that the profile names in `secrets`. One with an empty value hides nothing and is not kept.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Secrets(Vec<String>);
+pub struct Secrets(Vec<Secret>);
+
+#[derive(Clone, PartialEq, Eq)]
+struct Secret {
+    name: String,
+    value: String,
+}
 
 impl Secrets {
-    /// The secrets of these values.
-    pub fn new(values: impl IntoIterator<Item = String>) -> Self {
-        let mut values: Vec<String> = values.into_iter().filter(|value| !value.is_empty()).collect();
+    /// The secrets of these names and values; the name is empty of one that comes from no variable.
+    pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut secrets: Vec<Secret> = (variables.into_iter())
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| Secret { name, value })
+            .collect();
         // The longest first: one secret may be a part of another.
-        values.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-        values.dedup();
-        Self(values)
+        secrets.sort_by(|a, b| {
+            b.value
+                .len()
+                .cmp(&a.value.len())
+                .then_with(|| a.value.cmp(&b.value))
+                .then_with(|| b.name.cmp(&a.name))
+        });
+        // The one with a name stays.
+        secrets.dedup_by(|a, b| a.value == b.value);
+        Self(secrets)
     }
 
     /// The text with every secret in it replaced by [`MASK`].
     pub fn mask<'a>(&self, text: &'a str) -> Cow<'a, str> {
         self.0.iter().fold(Cow::Borrowed(text), |text, secret| {
-            if text.contains(secret) { Cow::Owned(text.replace(secret, MASK)) } else { text }
+            if text.contains(&secret.value) { Cow::Owned(text.replace(&secret.value, MASK)) } else { text }
         })
+    }
+
+    /// Names and values of those that come from variables, the longest value first. Whoever asks for them answers
+    /// for where they go.
+    pub fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        let named = self.0.iter().filter(|secret| !secret.name.is_empty());
+        named.map(|secret| (secret.name.as_str(), secret.value.as_str()))
     }
 
     /// The length of the longest of them, in bytes.
     pub fn longest(&self) -> usize {
-        self.0.first().map_or(0, String::len)
+        self.0.first().map_or(0, |secret| secret.value.len())
     }
 
     /// Whether there is nothing to hide.

@@ -98,7 +98,7 @@ pub(crate) fn pass() -> Summary {
             "http_req_duration".into(),
             STEPS.iter().map(|step| (step.0.into(), histogram(&trend(1.0, PER_STEP)))).collect(),
         )]),
-        cleanup: Cleanup { created: PER_STEP, undone: PER_STEP, left: 0, left_behind: Vec::new() },
+        cleanup: Cleanup { created: PER_STEP, undone: PER_STEP, ..Cleanup::default() },
         generator: Generator {
             threads: 2,
             cores: 2.0,

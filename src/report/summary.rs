@@ -506,6 +506,8 @@ pub struct Cleanup {
     pub undone: u64,
     /// How many were not.
     pub left: u64,
+    /// How many requests that create something were sent and never answered: whether they did cannot be known.
+    pub unanswered: u64,
     /// Those that were not, by name; the first 100 of them.
     pub left_behind: Vec<Leftover>,
 }

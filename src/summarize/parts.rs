@@ -234,6 +234,7 @@ pub(super) fn cleanup(view: &View<'_>) -> out::Cleanup {
         created: cleanup.created,
         undone: cleanup.undone,
         left: cleanup.left_count,
+        unanswered: cleanup.unanswered,
         left_behind: (cleanup.left.iter().take(MOST_LEFTOVERS))
             .map(|left| out::Leftover {
                 step: view.mask(&left.step),

@@ -85,6 +85,16 @@ pub(super) fn reasons(plan: &Plan, results: &Results) -> Vec<Reason> {
         );
         add("left-behind", Verdict::Warn, None, text);
     }
+    let unanswered = results.cleanup.unanswered;
+    if unanswered > 0 {
+        let text = format!(
+            "{unanswered} request{} that create{} something never got an answer: whether anything is left of {} cannot be known",
+            if unanswered == 1 { "" } else { "s" },
+            if unanswered == 1 { "s" } else { "" },
+            if unanswered == 1 { "it" } else { "them" },
+        );
+        add("unanswered", Verdict::Warn, None, text);
+    }
     for failure in &results.teardown_failures {
         add("teardown-failed", Verdict::Warn, None, format!("teardown failed: {failure}"));
     }

@@ -5,6 +5,7 @@ with MySQL's own message, in the answer and in the log, because that is what pal
 """
 
 import os
+import random
 import threading
 
 import pymysql
@@ -18,6 +19,10 @@ app.json.sort_keys = False
 COLUMNS = "id, name, email, department, salary, created_at"
 FIELDS = ("name", "email", "department", "salary")
 MAX_PER_PAGE = 100
+
+# This share of DELETE requests ends as 500, half of them with the row still there, half of them with the row gone: for
+# tests of what a client makes of that.
+FAIL_DELETE = float(os.environ.get("FAIL_DELETE", "0"))
 
 # gunicorn serves with a fixed set of threads; each keeps a connection of its own.
 _local = threading.local()
@@ -173,8 +178,13 @@ def update(id):
 
 @app.delete("/employees/<int:id>")
 def delete(id):
+    fate = random.random()
+    if fate < FAIL_DELETE / 2:
+        return refuse(500, "failed on purpose, before")
     if execute("DELETE FROM employees WHERE id = %s", (id,)).rowcount == 0:
         return not_found(id)
+    if fate < FAIL_DELETE:
+        return refuse(500, "failed on purpose, after")
     return jsonify(id=id, deleted=True)
 
 

@@ -15,5 +15,6 @@ mod reports;
 mod signals;
 mod slow;
 mod support;
+mod sweep;
 mod thresholds;
 mod virtual_users;

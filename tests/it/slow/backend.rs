@@ -14,6 +14,11 @@ pub(super) struct Backend {
 impl Backend {
     /// Starts one; `None`, and a loud word, where what it needs is not installed.
     pub(super) fn start() -> Option<Self> {
+        Self::start_with(&[])
+    }
+
+    /// Starts one with these variables in its environment.
+    pub(super) fn start_with(env: &[(&str, &str)]) -> Option<Self> {
         let check = Command::new(script("install")).arg("--check").output().expect("a script of ours");
         if !check.status.success() {
             super::consumers::missing(&format!("the backend: {}", text(&check)));
@@ -21,8 +26,9 @@ impl Backend {
         }
         // Short, because the path of a socket in it may have 107 bytes only.
         let folder = tempfile::Builder::new().prefix("palier-be-").tempdir().expect("a folder");
-        let up =
-            Command::new(script("backend")).arg("up").arg(folder.path()).output().expect("a script of ours");
+        let mut up = Command::new(script("backend"));
+        let up = up.arg("up").arg(folder.path()).envs(env.iter().copied());
+        let up = up.output().expect("a script of ours");
         assert!(up.status.success(), "{}", text(&up));
         let lines = String::from_utf8(up.stdout).expect("text");
         let url = lines.lines().find_map(|line| line.strip_prefix("BACKEND_URL=")).expect("an address");
@@ -31,14 +37,30 @@ impl Backend {
 
     /// How many employees there are.
     pub(super) fn rows(&self) -> u64 {
-        let sql = Command::new(script("backend"))
-            .arg("sql")
-            .arg(self.folder.path())
-            .arg("SELECT COUNT(*) FROM employees")
-            .output()
-            .expect("a script of ours");
-        assert!(sql.status.success(), "{}", text(&sql));
-        String::from_utf8_lossy(&sql.stdout).trim().parse().expect("a number")
+        self.sql("SELECT COUNT(*) FROM employees").trim().parse().expect("a number")
+    }
+
+    /// The result of a statement, a line each.
+    pub(super) fn sql(&self, statement: &str) -> String {
+        self.call("sql", &[statement])
+    }
+
+    /// Kills it, as a crash would.
+    pub(super) fn crash(&self) {
+        self.call("crash", &[]);
+    }
+
+    /// Starts it again after that, at the same address.
+    pub(super) fn revive(&self) {
+        self.call("revive", &[]);
+    }
+
+    fn call(&self, command: &str, more: &[&str]) -> String {
+        let mut script = Command::new(script("backend"));
+        let output = script.arg(command).arg(self.folder.path()).args(more).output();
+        let output = output.expect("a script of ours");
+        assert!(output.status.success(), "{}", text(&output));
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 }
 

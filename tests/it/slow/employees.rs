@@ -1,11 +1,11 @@
 //! The main job on the real system.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::backend::Backend;
 use super::consumers;
 use crate::demo::all_checks_hold;
-use crate::support::palier::{Palier, Signal, binary};
+use crate::support::palier::{Palier, binary};
 
 #[test]
 #[ignore = "slow: half a minute against Flask and MariaDB"]
@@ -57,26 +57,6 @@ fn quick_runs_in_real_time_against_flask_and_mariadb() {
         consumers::accept("check-junit.sh", &[&path("junit.xml"), "--contract"]);
         consumers::accept("check-badge.py", &[&path("badge.json"), &path("badge.svg")]);
         consumers::validate(&consumers::root().join("summary.schema.json"), &file("summary.json"));
-    }
-}
-
-#[test]
-#[ignore = "slow: starts Flask and MariaDB"]
-fn interrupted_at_any_moment_it_leaves_no_employee_behind() {
-    let _turn = super::take_turn();
-    let Some(backend) = Backend::start() else { return };
-    let before = backend.rows();
-    for signal in [Signal::INT, Signal::TERM, Signal::INT] {
-        let moment = Duration::from_millis(fastrand::u64(500..6_000));
-        let running =
-            Palier::new(["run", "quick", "--target", &backend.url]).start().wait(moment).signal(signal);
-        let signalled = Instant::now();
-        let run = running.finish();
-        let took = signalled.elapsed();
-        assert!(run.code == Some(105) || run.code == Some(99), "{:?} after {moment:?}", run.code);
-        assert!(took < Duration::from_secs(7), "{took:?}");
-        assert_eq!(run.summary()["run"]["ended_early"]["cause"], "interrupt", "after {moment:?}");
-        assert_eq!(backend.rows(), before, "interrupted after {moment:?}");
     }
 }
 

@@ -8,6 +8,7 @@ mod consumers;
 mod employees;
 mod latency;
 mod reports;
+mod undo;
 
 use std::fs::File;
 use std::path::Path;

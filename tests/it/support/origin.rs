@@ -143,6 +143,8 @@ pub(crate) struct Seen {
     pub(crate) method: String,
     /// Without the query.
     pub(crate) path: String,
+    /// The request line and the headers.
+    pub(crate) head: String,
     /// When all of it had been read.
     pub(crate) at: Duration,
     /// From then until its answer was about to be written; of one that was never answered, until the client left.
@@ -338,8 +340,14 @@ fn converse(mut stream: TcpStream, shared: &Shared, events: &Sender<Event>) -> i
             Some(_) | None => script.paths.get(&path).unwrap_or(&script.act),
         };
         sleep_until(shared.start + shared.answer_at(number, at, act));
-        let mut seen =
-            Seen { method, path, at, hold: shared.start.elapsed().saturating_sub(at), is_answered: true };
+        let mut seen = Seen {
+            method,
+            path,
+            head: head.clone(),
+            at,
+            hold: shared.start.elapsed().saturating_sub(at),
+            is_answered: true,
+        };
         let goes_on = match act {
             Act::Answer { status, body } => {
                 answer(&mut stream, shared, *status, &body.replace("{head}", &quoted(&head)))

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,7 @@ use super::origin::Origin;
 /// A run to come.
 #[must_use]
 pub(crate) struct Palier {
-    folder: TempDir,
+    folder: Rc<TempDir>,
     args: Vec<String>,
     env: Vec<(String, String)>,
     patience: Duration,
@@ -31,6 +32,10 @@ impl Palier {
     pub(crate) fn new<const N: usize>(args: [&str; N]) -> Self {
         let folder = tempfile::Builder::new().prefix("palier-it-").tempdir().expect("a folder");
         let args = args.map(str::to_owned).to_vec();
+        Self::within(Rc::new(folder), args)
+    }
+
+    fn within(folder: Rc<TempDir>, args: Vec<String>) -> Self {
         Self { folder, args, env: Vec::new(), patience: Duration::from_secs(60), files: None }
     }
 
@@ -131,7 +136,7 @@ pub(crate) struct Running {
     child: Child,
     stdout: JoinHandle<String>,
     stderr: JoinHandle<String>,
-    folder: TempDir,
+    folder: Rc<TempDir>,
     args: Vec<String>,
     started: Instant,
     patience: Duration,
@@ -164,6 +169,11 @@ impl Running {
 
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// `palier ARGS…` in the same folder.
+    pub(crate) fn beside<const N: usize>(&self, args: [&str; N]) -> Palier {
+        Palier::within(self.folder.clone(), args.map(str::to_owned).to_vec())
     }
 
     /// Waits for its end; one that does not come is a failed test.
@@ -206,7 +216,7 @@ pub(crate) struct Done {
     pub(crate) took: Duration,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
-    folder: TempDir,
+    folder: Rc<TempDir>,
     args: Vec<String>,
     is_shown: Cell<bool>,
 }
@@ -218,13 +228,19 @@ impl Done {
         if self.code != Some(code) {
             self.fail(&format!("exit code {:?} instead of {code}", self.code));
         }
-        if self.path("palier-report/summary.json").exists() && code != 1 {
+        let is_run = self.args.first().is_some_and(|command| command == "run");
+        if is_run && self.path("palier-report/summary.json").exists() && code != 1 {
             let noted = self.summary()["exit_code"].as_i64();
             if noted != Some(i64::from(code)) {
                 self.fail(&format!("exit code {code}, but the summary says {noted:?}"));
             }
         }
         self
+    }
+
+    /// `palier ARGS…` in the same folder.
+    pub(crate) fn then<const N: usize>(&self, args: [&str; N]) -> Palier {
+        Palier::within(self.folder.clone(), args.map(str::to_owned).to_vec())
     }
 
     /// The verdict has to be this one, and every report has to be there.

@@ -1,0 +1,211 @@
+//! The lines of a journal. Those that are written under load are put together by hand; all are read by serde.
+
+use std::io::Write as _;
+
+use http::header::{HOST, HeaderName};
+use http::{HeaderMap, HeaderValue, Method, Uri};
+use serde::{Deserialize, Serialize};
+
+use super::seal::{Seal, is_sealed};
+use crate::plan::{Body, Plan, Step, StepId};
+
+/// The format of this version.
+pub(super) const FORMAT: &str = "palier.journal/1";
+
+/// The most of a request's body that is written down before it is sent. It is there to be recognised.
+const MOST_OF_A_BODY: usize = 1024;
+
+/// Parts of the names of headers that carry credentials. Their values are written only where they come from a
+/// secret, whose name then stands there.
+const CREDENTIALS: [&str; 9] =
+    ["auth", "cookie", "token", "secret", "session", "password", "credential", "api-key", "apikey"];
+
+/// The first line: which run, and against what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Head {
+    pub(super) format: String,
+    pub(super) run: String,
+    pub(super) profile: String,
+    pub(super) target: String,
+}
+
+/// A step that creates something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct StepLine {
+    pub(super) step: u16,
+    pub(super) name: String,
+    pub(super) method: String,
+    pub(super) undo: Undoing,
+}
+
+/// The part of an undoing that is the same for all that a step creates.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undoing {
+    /// The step that undoes it.
+    pub step: String,
+    /// Its method.
+    pub method: String,
+    /// Its headers, sealed; a value that was left out is `None`. `Host` is the target's, unless it is here.
+    #[serde(default)]
+    pub headers: Vec<(String, Option<String>)>,
+    /// Its body, sealed, where it is always the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+}
+
+/// Any line after the first: the member that is there says which.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub(super) struct Line {
+    pub(super) step: Option<u16>,
+    pub(super) name: Option<String>,
+    pub(super) method: Option<String>,
+    pub(super) undo: Option<Undoing>,
+    pub(super) sent: Option<u64>,
+    pub(super) made: Option<u64>,
+    pub(super) undone: Option<u64>,
+    pub(super) refused: Option<u64>,
+    pub(super) end: Option<String>,
+    pub(super) path: Option<String>,
+    pub(super) headers: Option<Vec<(String, Option<String>)>>,
+    pub(super) body: Option<String>,
+}
+
+/// The lines that every journal of this plan begins with.
+pub(super) fn beginning(plan: &Plan, seal: &Seal) -> Vec<u8> {
+    let head = Head {
+        format: FORMAT.to_owned(),
+        run: plan.run.clone(),
+        profile: seal.seal(&plan.profile).into_owned(),
+        target: seal.seal(&plan.target.url).into_owned(),
+    };
+    let mut text = Vec::new();
+    put_json(&mut text, &head);
+    text.push(b'\n');
+    for (index, step) in (0_u16..).zip(&plan.steps) {
+        let Some(undo) = step.undo else { continue };
+        let undo = plan.step(undo);
+        let line = StepLine {
+            step: index,
+            name: step.name.clone(),
+            method: step.request.method.to_string(),
+            undo: undoing(undo, plan, seal),
+        };
+        put_json(&mut text, &line);
+        text.push(b'\n');
+    }
+    text
+}
+
+fn undoing(undo: &Step, plan: &Plan, seal: &Seal) -> Undoing {
+    let headers = undo.request.headers.iter();
+    // The target's own authority follows the target, should that have moved when the journal is swept.
+    let headers = headers.filter(|(name, value)| **name != HOST || *value != plan.target.authority.as_str());
+    Undoing {
+        step: undo.name.clone(),
+        method: undo.request.method.to_string(),
+        headers: headers.map(|(name, value)| header(name, value, seal)).collect(),
+        body: match &undo.request.body {
+            Body::Static(body) => Some(seal.seal(&String::from_utf8_lossy(body)).into_owned()),
+            Body::None | Body::Filled(_) => None,
+        },
+    }
+}
+
+fn header(name: &HeaderName, value: &HeaderValue, seal: &Seal) -> (String, Option<String>) {
+    let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let sealed = seal.seal(&value).into_owned();
+    let is_secret = CREDENTIALS.iter().any(|part| name.as_str().contains(part)) && !is_sealed(&sealed);
+    (name.as_str().to_owned(), (!is_secret).then_some(sealed))
+}
+
+/// The request that undoes one thing, as it goes out.
+#[derive(Clone, Copy, Debug)]
+pub struct Undo<'a> {
+    /// The step that it is built from.
+    pub step: &'a Step,
+    /// Its path.
+    pub uri: &'a Uri,
+    /// All of its headers.
+    pub headers: &'a HeaderMap,
+    /// Its body.
+    pub body: &'a [u8],
+}
+
+impl Undo<'_> {
+    /// Headers that are not the same for all that is undone by the step.
+    fn own_headers(&self, seal: &Seal) -> Vec<(String, Option<String>)> {
+        let filled = &self.step.request.filled_headers;
+        let own = self.headers.iter().filter(|(name, _)| filled.iter().any(|(other, _)| other == *name));
+        own.map(|(name, value)| header(name, value, seal)).collect()
+    }
+
+    fn own_body(&self) -> Option<&[u8]> {
+        matches!(self.step.request.body, Body::Filled(_)).then_some(self.body)
+    }
+}
+
+pub(super) fn put_sent(text: &mut Vec<u8>, number: u64, step: StepId, uri: &Uri, body: &[u8], seal: &Seal) {
+    put_numbers(text, "sent", number, step);
+    put_path(text, uri, seal);
+    if !body.is_empty() {
+        text.extend_from_slice(b",\"body\":");
+        put_json(text, &*seal.seal_beginning(&String::from_utf8_lossy(body), MOST_OF_A_BODY));
+    }
+    text.extend_from_slice(b"}\n");
+}
+
+pub(super) fn put_made(text: &mut Vec<u8>, number: u64, step: StepId, undo: Option<Undo<'_>>, seal: &Seal) {
+    put_numbers(text, "made", number, step);
+    if let Some(undo) = undo {
+        put_path(text, undo.uri, seal);
+        let headers = undo.own_headers(seal);
+        if !headers.is_empty() {
+            text.extend_from_slice(b",\"headers\":");
+            put_json(text, &headers);
+        }
+        if let Some(body) = undo.own_body() {
+            text.extend_from_slice(b",\"body\":");
+            put_json(text, &*seal.seal(&String::from_utf8_lossy(body)));
+        }
+    }
+    text.extend_from_slice(b"}\n");
+}
+
+pub(super) fn put_undone(text: &mut Vec<u8>, number: u64) {
+    put(text, format_args!("{{\"undone\":{number}}}\n"));
+}
+
+pub(super) fn put_refused(text: &mut Vec<u8>, number: u64) {
+    put(text, format_args!("{{\"refused\":{number}}}\n"));
+}
+
+pub(super) fn put_end(text: &mut Vec<u8>, how: &str, left: u64, unanswered: u64) {
+    put(text, format_args!("{{\"end\":\"{how}\",\"left\":{left},\"unanswered\":{unanswered}}}\n"));
+}
+
+fn put_numbers(text: &mut Vec<u8>, kind: &str, number: u64, step: StepId) {
+    put(text, format_args!("{{\"{kind}\":{number},\"step\":{}", step.0));
+}
+
+fn put_path(text: &mut Vec<u8>, uri: &Uri, seal: &Seal) {
+    text.extend_from_slice(b",\"path\":");
+    let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    put_json(text, &*seal.seal(path));
+}
+
+fn put(text: &mut Vec<u8>, what: std::fmt::Arguments<'_>) {
+    // Writing to a vector does not fail.
+    let _ = text.write_fmt(what);
+}
+
+fn put_json<T: Serialize + ?Sized>(text: &mut Vec<u8>, value: &T) {
+    // Neither does writing plain data to one.
+    let _ = serde_json::to_writer(text, value);
+}
+
+impl Undoing {
+    /// Its method, where it is one.
+    pub fn method(&self) -> Option<Method> {
+        self.method.parse().ok()
+    }
+}
