@@ -128,7 +128,7 @@ impl Vu {
             let connection = self.connection.as_mut().expect("invariant: just made, if it was not there");
             let meter = Rc::clone(&connection.meter);
             meter.begin(watch.ready);
-            let mut exchange = pin!(exchange(connection, &mut *request, step.reads_body, &mut self.body));
+            let mut exchange = pin!(exchange(connection, &mut *request, step.reads_body));
             let (why, timings) = match limits.wait(&mut self.deadline, exchange.as_mut()).await {
                 Ok(Ok(answer)) => return Attempt::Answered { answer, timings: watch.answered(&meter) },
                 // The target had closed the kept connection before anything was sent on it: that is its right

@@ -6,6 +6,7 @@ use std::io;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use http::HeaderMap;
 use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
@@ -20,11 +21,12 @@ use crate::words::ErrorKind;
 /// The most of a body that is kept for checks and captures.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
 
-/// The head of an answer; its body, where wanted, is in the buffer that [`exchange`] was given.
+/// An answer; its body is empty where nobody wanted it.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
 }
 
 /// Why there is no answer.
@@ -40,17 +42,16 @@ pub(super) enum Failed {
     },
 }
 
-/// Sends the request and reads the whole answer, the body into `body` if it is wanted. A request that could not be
-/// sent is put back.
+/// Sends the request and reads the whole answer, and keeps its body if it is wanted. A request that could not be sent
+/// is put back.
 pub(super) async fn exchange(
     connection: &mut Connection,
     request: &mut Option<http::Request<Payload>>,
     wants_body: bool,
-    body: &mut Vec<u8>,
 ) -> Result<Answer, Failed> {
     connection.requests += 1;
     let Connection { sender, driver, .. } = connection;
-    let mut talk = pin!(talk(sender, request, wants_body, body));
+    let mut talk = pin!(talk(sender, request, wants_body));
     poll_fn(|cx| driver.poll(cx, talk.as_mut())).await
 }
 
@@ -58,7 +59,6 @@ async fn talk(
     sender: &mut SendRequest<Payload>,
     request: &mut Option<http::Request<Payload>>,
     wants_body: bool,
-    body: &mut Vec<u8>,
 ) -> Result<Answer, Failed> {
     let sent = sender.try_send_request(request.take().expect("invariant: there is one to send"));
     let response = match sent.await {
@@ -75,27 +75,56 @@ async fn talk(
     let status = head.status.as_u16();
     // What a server says of its error is worth showing, also where no check asks for the body.
     let wants_body = wants_body || status >= 400;
-    body.clear();
+    let mut body = Body::default();
     // Where the length is known, the last byte of the body is its end: nothing more need be waited for.
     while !incoming.is_end_stream()
         && let Some(frame) = incoming.frame().await
     {
         match frame {
             Ok(frame) => {
-                if let (true, Some(data)) = (wants_body, frame.data_ref()) {
+                if wants_body && let Ok(data) = frame.into_data() {
                     if body.len() + data.len() > LARGEST_BODY {
                         let message =
                             format!("the body is larger than the {LARGEST_BODY} bytes that checks read");
                         let trouble = Trouble::new(ErrorKind::TooLarge, message);
                         return Err(Failed::Broken { trouble, status: Some(status) });
                     }
-                    body.extend_from_slice(data);
+                    body.push(data);
                 }
             }
             Err(error) => return Err(Failed::Broken { trouble: of_hyper(&error), status: Some(status) }),
         }
     }
-    Ok(Answer { status, headers: head.headers })
+    Ok(Answer { status, headers: head.headers, body: body.whole() })
+}
+
+/// A body as it comes in. Most come in one piece, which is taken as it is; only of several one is made.
+#[derive(Debug, Default)]
+struct Body {
+    first: Bytes,
+    /// The first piece, too, once there is a second.
+    all: Vec<u8>,
+}
+
+impl Body {
+    fn len(&self) -> usize {
+        self.first.len().max(self.all.len())
+    }
+
+    fn push(&mut self, piece: Bytes) {
+        if self.first.is_empty() {
+            self.first = piece;
+            return;
+        }
+        if self.all.is_empty() {
+            self.all.extend_from_slice(&self.first);
+        }
+        self.all.extend_from_slice(&piece);
+    }
+
+    fn whole(self) -> Bytes {
+        if self.all.is_empty() { self.first } else { self.all.into() }
+    }
 }
 
 /// What an error of the HTTP layer is called in reports.

@@ -25,7 +25,6 @@ const MOST_READINGS: u32 = 4;
 /// An answer with its body.
 pub(super) struct Inspected<'a> {
     answer: &'a Answer,
-    body: &'a [u8],
     duration: Duration,
     secrets: &'a Secrets,
     /// How often the body was read for one value of it.
@@ -35,12 +34,12 @@ pub(super) struct Inspected<'a> {
 }
 
 impl<'a> Inspected<'a> {
-    pub(super) fn new(answer: &'a Answer, body: &'a [u8], duration: Duration, secrets: &'a Secrets) -> Self {
-        Self { answer, body, duration, secrets, readings: Cell::new(0), json: OnceCell::new() }
+    pub(super) fn new(answer: &'a Answer, duration: Duration, secrets: &'a Secrets) -> Self {
+        Self { answer, duration, secrets, readings: Cell::new(0), json: OnceCell::new() }
     }
 
     fn json(&self) -> Option<&Json> {
-        self.json.get_or_init(|| serde_json::from_slice(self.body).ok()).as_ref()
+        self.json.get_or_init(|| serde_json::from_slice(&self.answer.body).ok()).as_ref()
     }
 
     /// The values that a path finds in the body; none of what is not JSON.
@@ -51,7 +50,7 @@ impl<'a> Inspected<'a> {
             && readings < MOST_READINGS
         {
             self.readings.set(readings + 1);
-            return Nodes::Text(seek(self.body, way).ok().flatten());
+            return Nodes::Text(seek(&self.answer.body, way).ok().flatten());
         }
         Nodes::Tree(self.json().map(|json| query.path.query(json).all()).unwrap_or_default())
     }
@@ -68,7 +67,9 @@ impl<'a> Inspected<'a> {
                 let value = self.answer.headers.get(name).map(HeaderValue::as_bytes);
                 tests.iter().all(|test| text_holds(test, value, values))
             }
-            CheckTest::Body { tests } => tests.iter().all(|test| text_holds(test, Some(self.body), values)),
+            CheckTest::Body { tests } => {
+                tests.iter().all(|test| text_holds(test, Some(&self.answer.body), values))
+            }
             CheckTest::Duration(most) => self.duration <= *most,
         }
     }
@@ -97,7 +98,7 @@ impl<'a> Inspected<'a> {
 
     /// Status and beginning of the body, for a reader.
     pub(super) fn describe(&self) -> String {
-        if self.body.is_empty() {
+        if self.answer.body.is_empty() {
             format!("status {}", self.answer.status)
         } else {
             format!("status {}: {}", self.answer.status, self.excerpt())
@@ -105,7 +106,11 @@ impl<'a> Inspected<'a> {
     }
 
     fn excerpt(&self) -> String {
-        if self.body.is_empty() { "an empty body".to_owned() } else { shorten(self.body, self.secrets) }
+        if self.answer.body.is_empty() {
+            "an empty body".to_owned()
+        } else {
+            shorten(&self.answer.body, self.secrets)
+        }
     }
 
     /// The value that a capture finds.
@@ -129,7 +134,7 @@ impl<'a> Inspected<'a> {
                 .find(|(own, _)| own.trim() == name)
                 .map(|(_, value)| value.trim().to_owned()),
             CaptureFrom::Regex(regex) => {
-                let body = String::from_utf8_lossy(self.body);
+                let body = String::from_utf8_lossy(&self.answer.body);
                 let groups = regex.captures(&body)?;
                 let found = groups.get(1).or_else(|| groups.get(0))?;
                 Some(found.as_str().to_owned())
@@ -280,6 +285,7 @@ fn shorten(bytes: &[u8], secrets: &Secrets) -> String {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use http::HeaderMap;
 
     use super::*;
@@ -293,9 +299,9 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("x-pod", "a".parse().unwrap());
         headers.insert("set-cookie", "session=abc; Path=/; HttpOnly".parse().unwrap());
-        let answer = Answer { status, headers };
+        let answer = Answer { status, headers, body: Bytes::copy_from_slice(body.as_bytes()) };
         let secrets = Secrets::default();
-        let inspected = Inspected::new(&answer, body.as_bytes(), Duration::from_millis(20), &secrets);
+        let inspected = Inspected::new(&answer, Duration::from_millis(20), &secrets);
         let check = Check { name: String::new(), test, place: Place { file: String::new(), line: 1 } };
         if inspected.holds(&check, &mut values()) { Ok(()) } else { Err(inspected.instead(&check)) }
     }
@@ -344,9 +350,10 @@ mod tests {
     fn captures_find_their_value() {
         let mut headers = HeaderMap::new();
         headers.insert("set-cookie", "session=abc; Path=/".parse().unwrap());
-        let answer = Answer { status: 200, headers };
+        let body = Bytes::from_static(br#"{"id": 17, "none": null}"#);
+        let answer = Answer { status: 200, headers, body };
         let secrets = Secrets::default();
-        let inspected = Inspected::new(&answer, br#"{"id": 17, "none": null}"#, Duration::ZERO, &secrets);
+        let inspected = Inspected::new(&answer, Duration::ZERO, &secrets);
         let path = |path| CaptureFrom::Json(serde_json_path::JsonPath::parse(path).unwrap().into());
         assert_eq!(inspected.capture(&path("$.id")).as_deref(), Some("17"));
         assert_eq!(inspected.capture(&path("$.none")), None, "null is no value");

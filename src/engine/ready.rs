@@ -62,8 +62,7 @@ async fn ask(target: &Target, ready: &Ready) -> Result<Dialer, String> {
     *request.uri_mut() = ready.path.parse().map_err(|error| format!("this is no path ({error})"))?;
     let host = target.authority.parse().map_err(|error| format!("no valid host ({error})"))?;
     request.headers_mut().insert(http::header::HOST, host);
-    let mut body = Vec::new();
-    let answer = pin!(exchange(&mut connection, &mut Some(request), false, &mut body)).await;
+    let answer = pin!(exchange(&mut connection, &mut Some(request), false)).await;
     match answer {
         Ok(answer) if answer.status == ready.status => Ok(dialer),
         Ok(answer) => Err(format!("status {}, not {}", answer.status, ready.status)),

@@ -160,7 +160,7 @@ impl Vu {
         let crew = Rc::clone(&self.crew);
         let mut recorder = crew.recorder.borrow_mut();
         let (span, id, start) = (sample.span, sample.step, sample.start);
-        let inspected = Inspected::new(answer, &self.body, duration, &crew.plan.secrets);
+        let inspected = Inspected::new(answer, duration, &crew.plan.secrets);
         let mut end = StepEnd::Went;
 
         for (index, check) in step.checks.iter().enumerate() {
@@ -206,7 +206,7 @@ impl Vu {
     fn answered_too_late(&mut self, id: StepId, note: Option<u64>, answer: &Answer) {
         let crew = Rc::clone(&self.crew);
         let step = crew.plan.step(id);
-        let inspected = Inspected::new(answer, &self.body, Duration::ZERO, &crew.plan.secrets);
+        let inspected = Inspected::new(answer, Duration::ZERO, &crew.plan.secrets);
         for capture in &step.captures {
             self.values.slots[usize::from(capture.slot.0)] = inspected.capture(&capture.from).map(Rc::from);
         }

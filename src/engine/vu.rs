@@ -51,8 +51,6 @@ pub(super) struct Vu {
     pub(super) is_talkative: bool,
     pub(super) connection: Option<Connection>,
     pub(super) deadline: Deadline,
-    /// The body of the last answer, where it was wanted.
-    pub(super) body: Vec<u8>,
     /// The headers of the last answer, whose room the next request takes.
     pub(super) spare_headers: HeaderMap,
     /// When the iteration was due, in the open model, until its first request has been made.
@@ -72,7 +70,6 @@ impl Vu {
             is_talkative: false,
             connection: None,
             deadline: Deadline::new(now + Duration::from_secs(60)),
-            body: Vec::new(),
             spare_headers: HeaderMap::new(),
             stages: StageCursor::default(),
             due: None,
