@@ -6,7 +6,8 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::connect::{Connection, Trouble};
+use super::connect::Trouble;
+use super::connection::Connection;
 use super::deadline::{Deadline, Stopper};
 use super::exchange::{Answer, Failed, Stopwatch, exchange};
 use super::payload::Payload;
@@ -107,9 +108,8 @@ impl Vu {
         loop {
             let rules = &crew.plan.target.connections;
             let worn_out = |requests| rules.max_requests.is_some_and(|most| requests >= most);
-            let open = |connection: &Connection| {
-                !stale && !connection.sender.is_closed() && !worn_out(connection.requests)
-            };
+            let open =
+                |connection: &Connection| !stale && connection.is_open() && !worn_out(connection.requests);
             let kept = self.connection.as_ref().is_some_and(open);
             if !kept {
                 self.connection = None;

@@ -2,19 +2,15 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::driver::Driver;
-use super::payload::Payload;
+use super::connection::{Connection, Stream};
 use super::wire::{Measures, Meter, Metered};
 use crate::plan::Target;
 use crate::units::human_duration;
@@ -40,16 +36,6 @@ pub(super) struct Dialer {
     addresses: Vec<SocketAddr>,
     tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     connect_timeout: Duration,
-}
-
-/// A connection of one virtual user. Dropping it closes it, whatever is still under way on it.
-pub(super) struct Connection {
-    pub(super) sender: http1::SendRequest<Payload>,
-    /// What moves it; whoever talks over it has to poll it.
-    pub(super) driver: Driver,
-    pub(super) meter: Rc<Meter>,
-    pub(super) opened: Instant,
-    pub(super) requests: u64,
 }
 
 /// A new connection, and what it took.
@@ -114,20 +100,20 @@ impl Dialer {
         };
         let connected = Instant::now();
         let meter = Meter::new(connected);
-        let (sender, driver) = match &self.tls {
-            None => shake_hands(Metered { stream, meter: meter.clone(), measures: Measures::Both }).await?,
+        let stream = match &self.tls {
+            None => Stream::Plain(Metered { stream, meter: meter.clone(), measures: Measures::Both }),
             Some((config, name)) => {
                 let stream = Metered { stream, meter: meter.clone(), measures: Measures::Bytes };
                 let stream = TlsConnector::from(config.clone())
                     .connect(name.clone(), stream)
                     .await
                     .map_err(|error| Trouble::new(ErrorKind::Tls, format!("TLS handshake: {error}")))?;
-                shake_hands(Metered { stream, meter: meter.clone(), measures: Measures::Times }).await?
+                Stream::Tls(Box::new(Metered { stream, meter: meter.clone(), measures: Measures::Times }))
             }
         };
         let opened = Instant::now();
         Ok(Dialed {
-            connection: Connection { sender, driver, meter, opened, requests: 0 },
+            connection: Connection::over(stream, meter, opened).await?,
             connecting: connected - begin,
             tls_handshaking: if self.tls.is_some() { opened - connected } else { Duration::ZERO },
         })
@@ -148,21 +134,6 @@ impl Dialer {
             )),
         }
     }
-}
-
-async fn shake_hands<S>(stream: S) -> Result<(http1::SendRequest<Payload>, Driver), Trouble>
-where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + 'static,
-{
-    let (sender, connection) = http1::Builder::new()
-        .handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| Trouble::new(ErrorKind::Protocol, error.to_string()))?;
-    // Its error, if any, is the error of the request on it, which hears of it by itself.
-    let driver = Driver::new(async move {
-        let _ = connection.await;
-    });
-    Ok((sender, driver))
 }
 
 fn tls(host: &str) -> Result<(Arc<ClientConfig>, ServerName<'static>), Trouble> {

@@ -12,9 +12,9 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 
 /// Drives a connection, together with whoever talks over it.
-pub(super) struct Driver {
+pub(super) struct Driver<C> {
     /// The connection, as hyper has it; none once it is over.
-    connection: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    connection: Option<Box<C>>,
     /// The waker that both are polled with.
     pulse: Arc<Pulse>,
     waker: Waker,
@@ -44,11 +44,16 @@ impl Wake for Pulse {
     }
 }
 
-impl Driver {
+impl<C: Future + Unpin> Driver<C> {
     /// Of a connection, a future that is ready once it is over.
-    pub(super) fn new(connection: impl Future<Output = ()> + 'static) -> Self {
+    pub(super) fn new(connection: C) -> Self {
         let pulse = Arc::<Pulse>::default();
-        Self { connection: Some(Box::pin(connection)), waker: Waker::from(Arc::clone(&pulse)), pulse }
+        Self { connection: Some(Box::new(connection)), waker: Waker::from(Arc::clone(&pulse)), pulse }
+    }
+
+    /// The connection itself, if it is not over.
+    pub(super) fn into_inner(self) -> Option<C> {
+        self.connection.map(|connection| *connection)
     }
 
     /// Polls `talk` and the connection until neither has anything to do. To be polled by the same task always.
@@ -66,9 +71,11 @@ impl Driver {
             if let Poll::Ready(outcome) = talk.as_mut().poll(&mut inner) {
                 break Poll::Ready(outcome);
             }
-            let is_over = connection.as_mut().is_some_and(|own| own.as_mut().poll(&mut inner).is_ready());
+            let is_over =
+                connection.as_mut().is_some_and(|own| Pin::new(&mut **own).poll(&mut inner).is_ready());
             if is_over {
-                // Dropped, it tells whoever waits for an answer that there will be none.
+                // Its error, if any, is the error of the request on it. Dropped, it tells whoever waits for an answer
+                // that there will be none.
                 *connection = None;
             } else if !pulse.again.load(Ordering::Relaxed) {
                 break Poll::Pending;
@@ -142,7 +149,7 @@ mod tests {
     fn a_connection_that_ends_tells_whoever_talks_over_it() {
         let alive = Rc::new(());
         let end = Rc::downgrade(&alive);
-        let mut driver = Driver::new(async move { drop(alive) });
+        let mut driver = Driver::new(Box::pin(async move { drop(alive) }));
         let mut talk =
             pin!(poll_fn(|_| if end.strong_count() == 0 { Poll::Ready("over") } else { Poll::Pending }));
         let waker = Waker::noop();

@@ -12,7 +12,8 @@ use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
 use hyper::client::conn::http1::SendRequest;
 
-use super::connect::{Connection, Trouble, of_io};
+use super::connect::{Trouble, of_io};
+use super::connection::{Awake, Connection};
 use super::payload::Payload;
 use super::wire::Meter;
 use crate::metrics::Timings;
@@ -50,7 +51,8 @@ pub(super) async fn exchange(
     wants_body: bool,
 ) -> Result<Answer, Failed> {
     connection.requests += 1;
-    let Connection { sender, driver, .. } = connection;
+    let Awake { sender, driver } =
+        connection.awake().await.map_err(|trouble| Failed::Broken { trouble, status: None })?;
     let mut talk = pin!(talk(sender, request, wants_body));
     poll_fn(|cx| driver.poll(cx, talk.as_mut())).await
 }

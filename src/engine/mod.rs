@@ -13,6 +13,7 @@ mod arrivals;
 mod attempt;
 mod backlog;
 mod connect;
+mod connection;
 mod deadline;
 mod driver;
 mod exchange;

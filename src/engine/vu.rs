@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use http::HeaderMap;
 
 use super::backlog::Backlog;
-use super::connect::{Connection, Dialer};
+use super::connect::Dialer;
+use super::connection::{Connection, LONG_PAUSE};
 use super::deadline::{Deadline, Stopper};
 use super::render::Values;
 use super::step::StepEnd;
@@ -116,6 +117,7 @@ impl Vu {
             }
             if let Some(pace) = plan.load(load).pace {
                 let next = (begin + pace).min(turn.hard);
+                self.let_connection_sleep(next.saturating_duration_since(end));
                 if !crew.stopper.sleep_until(next).await {
                     break;
                 }
@@ -152,8 +154,18 @@ impl Vu {
             // The inverse of the exponential distribution; 1 - f64() is never 0.
             Pause::Exponential { mean } => mean.mul_f64(-(1.0 - self.values.rng.f64()).ln()),
         };
+        self.let_connection_sleep(length);
         let end = Instant::now() + length;
         self.crew.stopper.sleep_until(end.min(hard)).await && end <= hard
+    }
+
+    /// Gives up what the connection needs to be talked over, where it will not be for a while.
+    fn let_connection_sleep(&mut self, length: Duration) {
+        if length >= LONG_PAUSE
+            && let Some(connection) = &mut self.connection
+        {
+            connection.sleep();
+        }
     }
 
     /// Gives the connection up between iterations where the profile wants it.

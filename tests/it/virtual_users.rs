@@ -140,3 +140,25 @@ defaults = false
     assert_eq!(run.count("/metrics/http_req_cut/count"), 4);
     assert_eq!(run.count("/metrics/http_reqs/count"), origin.requests());
 }
+
+/// Users who pause for 150 ms between requests: long enough for their connections to be taken apart meanwhile.
+fn pausing(vus: u32) -> String {
+    steady(vus, "1s").replace("pause = \"20ms\"", "pause = \"150ms\"")
+}
+
+#[test]
+fn a_long_pause_does_not_cost_the_connection() {
+    let origin = Origin::start(Script::ok());
+    let run = Palier::run(&pausing(3)).target(&origin).exit(0).verdict("pass");
+    assert_eq!(run.count("/metrics/http_reqs/count"), origin.requests());
+    assert!(origin.requests() > 6, "{}", origin.requests());
+    assert_eq!(origin.connections(), 1 + 3, "one to see whether the target is there, and one for each user");
+}
+
+#[test]
+fn a_connection_closed_in_a_long_pause_is_made_anew() {
+    let origin = Origin::start(Script::ok().closing());
+    let run = Palier::run(&pausing(2)).target(&origin).exit(0).verdict("pass");
+    assert_eq!(run.count("/metrics/http_reqs/count"), origin.requests());
+    assert_eq!(origin.connections(), 1 + origin.requests(), "none of them went wrong for it");
+}
