@@ -10,7 +10,8 @@ use bytes::Bytes;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::LocalSet;
 
-use super::connect::{Connection, Dialer};
+use super::connect::Dialer;
+use super::connection::Connection;
 use super::exchange::{Failed, exchange};
 use super::payload::Payload;
 use super::undo::{Failures, Tried, UNDO_ATTEMPT};
@@ -151,12 +152,12 @@ async fn attempt(
     let (head, body) = errand.request.clone().into_parts();
     let mut request = Some(http::Request::from_parts(head, Payload::from(body)));
     loop {
-        let is_kept = connection.as_ref().is_some_and(|connection| !connection.sender.is_closed());
+        let is_kept = connection.as_ref().is_some_and(Connection::is_open);
         if !is_kept {
             *connection = Some(dialer.dial().await.map_err(|trouble| trouble.message)?.connection);
         }
         let open = connection.as_mut().expect("invariant: just made, if it was not there");
-        let answer = pin!(exchange(open, &mut request, false, &mut Vec::new())).await;
+        let answer = pin!(exchange(open, &mut request, false)).await;
         match answer {
             Ok(answer) => return Ok(answer.status),
             // The kept connection had been closed before anything was sent on it.
