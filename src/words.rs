@@ -85,8 +85,18 @@ named! {
         DataReceived = "data_received",
         /// How late a timer of a few ms, running on every worker, was served: what a ready answer waited for us.
         GeneratorLag = "generator_lag",
-        /// CPU time of this process as a share of what it may use.
+        /// What a request would take if the target answered at once, tried out now and then on every worker.
+        GeneratorDelay = "generator_delay",
+        /// CPU time of this process as a share of what it may use, sampled once a second.
         GeneratorCpu = "generator_cpu",
+        /// Share of the time for which the CPU quota of a cgroup held this process back.
+        GeneratorThrottled = "generator_throttled",
+        /// Sockets that this process has open.
+        GeneratorSockets = "generator_sockets",
+        /// File descriptors that this process has open, as a share of those that it may have.
+        GeneratorDescriptors = "generator_descriptors",
+        /// Local ports in use, as a share of those that there are; an upper bound.
+        GeneratorPorts = "generator_ports",
         /// Connections that clients have open, palier's own not counted.
         MysqlThreadsConnected = "mysql_threads_connected",
         /// The same as a share of `max_connections`.
@@ -281,6 +291,20 @@ named! {
 }
 
 impl Metric {
+    /// Whether it is about palier itself, not about the target.
+    pub const fn is_of_generator(self) -> bool {
+        matches!(
+            self,
+            Self::GeneratorLag
+                | Self::GeneratorDelay
+                | Self::GeneratorCpu
+                | Self::GeneratorThrottled
+                | Self::GeneratorSockets
+                | Self::GeneratorDescriptors
+                | Self::GeneratorPorts
+        )
+    }
+
     /// How its values add up.
     pub const fn kind(self) -> MetricKind {
         match self {
@@ -305,6 +329,10 @@ impl Metric {
             Self::Vus
             | Self::VusMax
             | Self::GeneratorCpu
+            | Self::GeneratorThrottled
+            | Self::GeneratorSockets
+            | Self::GeneratorDescriptors
+            | Self::GeneratorPorts
             | Self::MysqlThreadsConnected
             | Self::MysqlConnectionsUsed => MetricKind::Gauge,
             Self::HttpReqDuration
@@ -317,7 +345,8 @@ impl Metric {
             | Self::HttpReqCorrected
             | Self::IterationDuration
             | Self::IterationLag
-            | Self::GeneratorLag => MetricKind::Trend,
+            | Self::GeneratorLag
+            | Self::GeneratorDelay => MetricKind::Trend,
         }
     }
 
@@ -330,6 +359,7 @@ impl Metric {
             | Self::DroppedIterations
             | Self::Vus
             | Self::VusMax
+            | Self::GeneratorSockets
             | Self::MysqlThreadsConnected
             | Self::MysqlConnectionsRefused
             | Self::MysqlAbortedConnects
@@ -345,6 +375,9 @@ impl Metric {
             | Self::Checks
             | Self::Errors
             | Self::GeneratorCpu
+            | Self::GeneratorThrottled
+            | Self::GeneratorDescriptors
+            | Self::GeneratorPorts
             | Self::MysqlConnectionsUsed
             | Self::MysqlBufferPoolHits => Unit::Fraction,
             Self::DataSent | Self::DataReceived => Unit::Bytes,
@@ -359,6 +392,7 @@ impl Metric {
             | Self::IterationDuration
             | Self::IterationLag
             | Self::GeneratorLag
+            | Self::GeneratorDelay
             | Self::MysqlRowLockTime => Unit::Milliseconds,
         }
     }
@@ -386,7 +420,12 @@ impl Metric {
             | Self::DataSent
             | Self::DataReceived
             | Self::GeneratorLag
-            | Self::GeneratorCpu => Section::Performance,
+            | Self::GeneratorDelay
+            | Self::GeneratorCpu
+            | Self::GeneratorThrottled
+            | Self::GeneratorSockets
+            | Self::GeneratorDescriptors
+            | Self::GeneratorPorts => Section::Performance,
             Self::MysqlThreadsConnected
             | Self::MysqlConnectionsUsed
             | Self::MysqlConnectionsRefused
@@ -443,7 +482,12 @@ impl Metric {
             | Self::DataSent
             | Self::DataReceived
             | Self::GeneratorLag
-            | Self::GeneratorCpu => None,
+            | Self::GeneratorDelay
+            | Self::GeneratorCpu
+            | Self::GeneratorThrottled
+            | Self::GeneratorSockets
+            | Self::GeneratorDescriptors
+            | Self::GeneratorPorts => None,
         }
     }
 

@@ -27,14 +27,6 @@ pub(super) fn peak_memory() -> Option<u64> {
 }
 
 /// Only Linux has these files; a machine without them has fewer facts, and a run all the same.
-/// Raises the soft limit on open files to the hard one: every virtual user has a socket, and the usual 1,024 are
-/// used up by fewer users than one machine can serve. Where that is refused, the run says what it ran into.
-pub(super) fn raise_file_limit() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
-}
-
 fn read(path: &str) -> Option<String> {
     std::fs::read_to_string(path).ok()
 }

@@ -15,6 +15,7 @@ use crate::engine::{self, RunPhase, Watcher};
 use crate::journal::{self, FolderError};
 use crate::metrics::{Results, Stop};
 use crate::observe::Observation;
+use crate::observe::generator::limits::{self, Limits};
 use crate::plan::Plan;
 use crate::report::console::{self, Look};
 use crate::report::write::append_step_summary;
@@ -111,7 +112,13 @@ pub(super) fn run(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode
         terminal::say(&notice);
     }
 
-    host::raise_file_limit();
+    limits::raise_file_limit();
+    let shortages = Limits::now().shortages(&plan);
+    if !args.quiet {
+        for shortage in &shortages {
+            terminal::say(&format!("note: {shortage}"));
+        }
+    }
     let plan = Arc::new(plan);
     let mode = if args.quiet { ProgressMode::None } else { args.progress };
     let mut progress = Progress::new(Arc::clone(&plan), mode, Provider::detect(env), terminal);
@@ -157,7 +164,7 @@ pub(super) fn run(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode
         environment: ci::environment(env, &std::path::absolute(&args.out).unwrap_or_default()),
         host: host::host(),
         memory: host::peak_memory(),
-        notes: notes(args, &plan),
+        notes: [notes(args, &plan), shortages].concat(),
         exit_code: ExitCode::of(ending, args.on_warn).code(),
     };
     let mut summary = summarize(&plan, &results, &judgement, &circumstances);

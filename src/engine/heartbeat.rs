@@ -4,10 +4,15 @@
 //! read by the same event loop, on the same thread, as the sockets, so its lateness is what an answer that
 //! arrived at that moment waited before its time was taken. Every expiry counts, also those that were slept
 //! through (a stall of a second is two hundred late beats, not one).
+//!
+//! That is what a moment chosen by the clock would wait. A virtual user that asks again as soon as it is answered
+//! chooses no such moment: on a worker with more to do than it can, it waits a whole round of everybody's work to have
+//! its answer read. So there is a probe as well, which does the same, without a target.
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use super::timer::Timer;
 use super::vu::Crew;
 
 /// Often enough to see what a percentile of requests would see, seldom enough to cost nothing.
@@ -52,4 +57,37 @@ fn record(crew: &Crew, begin: Instant, beats: u64, expired: u64) -> u64 {
         recorder.lag(now.saturating_duration_since(begin + Duration::from_nanos(beat * period)));
     }
     beats + expired
+}
+
+/// How often the probe goes its way while nothing is late.
+const PROBE_PERIOD: Duration = Duration::from_millis(10);
+
+/// An answer "at once": the least that a timer can be set to and still be waited for.
+const AT_ONCE: Duration = Duration::from_micros(50);
+
+/// From this delay on, the probe asks again as soon as it is answered, as virtual users do.
+const DELAYED: Duration = Duration::from_millis(5);
+
+/// Records what a request would take if the target answered at once, again and again until it is dropped.
+pub(super) async fn probe(crew: Rc<Crew>) {
+    let mut timer = Timer::new();
+    loop {
+        let answered = Instant::now() + AT_ONCE;
+        timer.until(answered).await;
+        let read = Instant::now();
+        let delay = read.saturating_duration_since(answered);
+        record_delay(&crew, delay);
+        if delay < DELAYED {
+            timer.until(read + PROBE_PERIOD).await;
+        }
+    }
+}
+
+/// Records it once for each period that it took, so that a long round weighs as much as it has of those who fell into
+/// it.
+fn record_delay(crew: &Crew, delay: Duration) {
+    let mut recorder = crew.recorder.borrow_mut();
+    for _ in 0..=delay.as_nanos() / PROBE_PERIOD.as_nanos() {
+        recorder.delay(delay);
+    }
 }

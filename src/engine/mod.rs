@@ -51,7 +51,7 @@ use self::vu::{Crew, Vu};
 use self::worker::{Assignment, Farewell, Order, Report};
 use crate::journal::Writer;
 use crate::metrics::{Recorder, Results, Stop};
-use crate::observe::generator::Usage;
+use crate::observe::generator::Watch;
 use crate::plan::{Executor, Load, Plan, StepId};
 use crate::words::Phase;
 
@@ -253,15 +253,14 @@ async fn load(
         .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX));
     // Time for the threads to come up, so that nobody is late for the first moment.
     let origin = Instant::now() + Duration::from_millis(50);
+    let mut watch = Watch::start();
     let (workers, orders, mut inbox) = employ(plan, way, cores, origin);
     watcher.begins(origin);
     results.generator.workers = workers;
-    results.generator.cores = cores;
-
-    let used_before = Usage::now();
     let last = plan.loads.iter().map(|load| load.end() + load.graceful_stop).max().unwrap_or_default();
     let mut give_up_at = origin + last + PATIENCE;
     let mut second = 0_u32;
+    let mut looks = 0_u32;
     let mut working = workers;
     let mut stopped_at = None;
     let mut signalled = false;
@@ -269,6 +268,8 @@ async fn load(
     while working > 0 {
         // A moment after the workers have handed the second over.
         let tick = origin + Duration::from_secs(u64::from(second) + 1) + Duration::from_millis(150);
+        // In the middle of each second, so that the shortest load is looked at, too.
+        let look = origin + Duration::from_secs(u64::from(looks)) + Duration::from_millis(500);
         tokio::select! {
             report = inbox.recv() => match report {
                 Some(Report::Interval(interval)) => results.add(*interval),
@@ -299,6 +300,10 @@ async fn load(
                 give_up_at = stop(&orders, UNDO_AFTER_SIGNAL);
                 watcher.phase(RunPhase::Undo);
             }
+            () = tokio::time::sleep_until(look.into()) => {
+                results.add_vitals(looks, &watch.look());
+                looks += 1;
+            }
             () = tokio::time::sleep_until(tick.into()) => {
                 second += 1;
                 let elapsed = origin.elapsed();
@@ -326,11 +331,18 @@ async fn load(
     for load in &plan.loads {
         results.count_unstarted(load);
     }
-    let used = Usage::now().since(used_before);
+    let used = watch.total();
     results.generator.cpu = used.cpu;
     results.generator.throttled = used.throttled;
-    results.generator.cpu_available = origin.elapsed() * cores;
+    results.generator.cpu_available = used.cpu_available;
+    results.generator.millicores = millicores(watch.cores());
     ending
+}
+
+fn millicores(cores: f64) -> u64 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive number of cores")]
+    let millicores = (cores * 1e3).round() as u64;
+    millicores
 }
 
 /// Starts a worker for each core; how many, the way to order them about, and what they report.

@@ -167,6 +167,7 @@ async fn watch_over(assignment: Assignment) -> Farewell {
     let n_tidiers = if undoes { backlog::HELPERS } else { 0 };
     let tidiers = (0..n_tidiers).map(|_| tokio::task::spawn_local(tidy(crew.clone()))).collect();
     helpers.push(tokio::task::spawn_local(heartbeat::beat(crew.clone())));
+    helpers.push(tokio::task::spawn_local(heartbeat::probe(crew.clone())));
     helpers.push(tokio::task::spawn_local(report_every_second(crew.clone(), reports.clone(), seats(&hands))));
 
     farewell.panics = until_done_or_stopped(&crew, tasks, &mut orders).await;

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Histogram, Offset, Point, Results, StepPoint, Stretch, Trend, Watch};
+use super::{Histogram, Offset, Point, Results, Share, StepPoint, Stretch, Trend, Used, Vitals, Watch};
 use crate::plan::{Aggregation, LoadId, Plan, Selection, SpanId};
 use crate::words::{Metric, MetricKind, ObservedPhase, Phase};
 
@@ -136,8 +136,13 @@ pub fn over_run(plan: &Plan, results: &Results, metric: Metric, selection: &Sele
         }
         Metric::Vus => Measured::Gauge(vus(plan, results, selection, |point| &point.vus)),
         Metric::VusMax => Measured::Gauge(vus(plan, results, selection, |point| &point.vus_max)),
-        Metric::GeneratorCpu => Measured::Gauge(results.generator.cpu_share().into_iter().collect()),
+        Metric::GeneratorCpu => vitals(results, |vitals| vitals.cpu.map(Share::get)),
+        Metric::GeneratorThrottled => vitals(results, |vitals| vitals.throttled.map(Share::get)),
+        Metric::GeneratorSockets => vitals(results, |vitals| vitals.sockets.map(|sockets| sockets as f64)),
+        Metric::GeneratorDescriptors => vitals(results, |vitals| vitals.descriptors.map(Used::share)),
+        Metric::GeneratorPorts => vitals(results, |vitals| vitals.ports.map(Used::share)),
         Metric::GeneratorLag => whole(results.generator.lag.clone()),
+        Metric::GeneratorDelay => whole(results.generator.delay.clone()),
         Metric::IterationDuration => whole(results.iterations_of(&selection.spans).durations),
         Metric::IterationLag => whole(results.iterations_of(&selection.spans).lag),
         Metric::HttpReqDuration
@@ -175,6 +180,11 @@ pub fn over_run(plan: &Plan, results: &Results, metric: Metric, selection: &Sele
 
 fn whole(trend: Trend) -> Measured {
     Measured::Trend { trend: Box::new(trend), lower_bounds: 0 }
+}
+
+/// What the generator used of the machine, second by second; a second of which nobody says it is left out.
+fn vitals(results: &Results, of: impl Fn(&Vitals) -> Option<f64>) -> Measured {
+    Measured::Gauge(results.seconds.points().iter().filter_map(|point| of(&point.vitals)).collect())
 }
 
 /// The virtual users of the selected loads, in the seconds of the selected stages.

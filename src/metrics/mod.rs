@@ -19,6 +19,7 @@ mod recorder;
 mod results;
 mod seconds;
 mod trend;
+mod vitals;
 
 pub use cell::{Cell, CheckCount, ErrorCount, FirstError, Trends};
 pub use histogram::{Bucket, Histogram, LONGEST, Packed};
@@ -28,3 +29,4 @@ pub use recorder::{Failure, Interval, IterationEnd, Recorder, Sample, Timings};
 pub use results::{Cleanup, Generator, Iterations, Leftover, Results, Stop};
 pub use seconds::{Point, Seconds, StepPoint};
 pub use trend::Trend;
+pub use vitals::{Share, Used, Vitals};

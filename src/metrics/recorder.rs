@@ -98,6 +98,8 @@ pub struct Interval {
     pub(super) seconds: Vec<(u32, Box<Second>)>,
     /// Lateness of the worker's heartbeat.
     pub(super) lag: Trend,
+    /// What a request would have taken if the target had answered at once.
+    pub(super) delay: Trend,
     /// Virtual-user time of the plan that was not offered, by our fault.
     pub(super) lost: Duration,
     /// Iterations of the open model that fell due.
@@ -306,6 +308,11 @@ impl Recorder {
     /// Notes how late a heartbeat of the worker was.
     pub fn lag(&mut self, lateness: Duration) {
         self.interval.lag.record(lateness);
+    }
+
+    /// Notes what a request would have taken at that moment if the target had answered at once.
+    pub fn delay(&mut self, delay: Duration) {
+        self.interval.delay.record(delay);
     }
 
     /// Counts iterations of the open model that fell due, and those that were late though somebody was idle.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::recorder::{Interval, Second};
 use super::seconds::{StepPoint, entry};
-use super::{Cell, Observed, Seconds, Trend};
+use super::{Cell, Observed, Seconds, Trend, Vitals};
 use crate::plan::{Cause, Load, Plan, Selection, Span, SpanId, StepId};
 use crate::words::Phase;
 
@@ -78,6 +78,10 @@ pub enum Stop {
 pub struct Generator {
     /// `generator_lag`: lateness of the workers' heartbeats.
     pub lag: Trend,
+    /// `generator_delay`: what a request would have taken if the target had answered at once.
+    pub delay: Trend,
+    /// The worst second of each of the things that it can run out of.
+    pub worst: Vitals,
     /// CPU time of this process during the load.
     pub cpu: Duration,
     /// CPU time that it might have used: cores or quota, times the length of the load.
@@ -86,8 +90,8 @@ pub struct Generator {
     pub throttled: Option<Duration>,
     /// Worker threads.
     pub workers: u32,
-    /// Cores that this process may use.
-    pub cores: u32,
+    /// Thousandths of a core that this process may use.
+    pub millicores: u64,
     /// Virtual-user time of the plan that was not offered, by our fault.
     pub lost: Duration,
     /// Virtual-user time of the plan, as far as the load went.
@@ -130,11 +134,14 @@ impl Generator {
     /// `generator_cpu`: CPU time as a share of what might have been used; `None` before there was any.
     pub fn cpu_share(&self) -> Option<f64> {
         let available = self.cpu_available.as_secs_f64();
-        (available > 0.0).then(|| self.cpu.as_secs_f64() / available)
+        (available > 0.0).then(|| (self.cpu.as_secs_f64() / available).min(1.0))
     }
-}
 
-impl Generator {
+    /// The CPU that this process may use, in cores.
+    pub fn cores(&self) -> f64 {
+        self.millicores as f64 / 1e3
+    }
+
     /// The share of the load's time for which a CPU quota held it back; `None` without a quota, or a load.
     pub fn throttled_share(&self, elapsed: Duration) -> Option<f64> {
         let throttled = self.throttled.filter(|_| !elapsed.is_zero())?;
@@ -188,9 +195,16 @@ impl Results {
             self.add_second(number, &second);
         }
         self.generator.lag.merge(&interval.lag);
+        self.generator.delay.merge(&interval.delay);
         self.generator.lost += interval.lost;
         self.generator.arrivals += interval.arrivals;
         self.generator.late_arrivals += interval.late_arrivals;
+    }
+
+    /// Adds what the generator used of the machine in a second of the load, counted from 0.
+    pub fn add_vitals(&mut self, second: u32, vitals: &Vitals) {
+        self.seconds.at(second).vitals.merge(vitals);
+        self.generator.worst.merge(vitals);
     }
 
     fn add_second(&mut self, number: u32, second: &Second) {
@@ -246,11 +260,13 @@ impl Results {
         }
         let (own, add) = (&mut self.generator, &other.generator);
         own.lag.merge(&add.lag);
+        own.delay.merge(&add.delay);
+        own.worst.merge(&add.worst);
         own.cpu += add.cpu;
         own.cpu_available += add.cpu_available;
         own.throttled = own.throttled.max(add.throttled);
         own.workers += add.workers;
-        own.cores += add.cores;
+        own.millicores += add.millicores;
         own.lost += add.lost;
         own.planned += add.planned;
         own.arrivals += add.arrivals;

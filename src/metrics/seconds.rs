@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Packed;
+use super::{Packed, Vitals};
 
 /// A series keeps at most this many points, an hour of seconds; then neighbours are merged, so that memory does
 /// not grow with the length of a run.
@@ -28,6 +28,8 @@ pub struct Point {
     pub vus: Vec<u32>,
     /// Virtual users that existed, by load.
     pub vus_max: Vec<u32>,
+    /// What the generator used of the machine.
+    pub vitals: Vitals,
 }
 
 /// One step in one point of the series.
@@ -120,6 +122,7 @@ impl Point {
         for (index, add) in other.iterations.iter().enumerate() {
             *entry(&mut self.iterations, index) += add;
         }
+        self.vitals.merge(&other.vitals);
         if let Gauges::Add = gauges {
             for (own, others) in [(&mut self.vus, &other.vus), (&mut self.vus_max, &other.vus_max)] {
                 for (index, add) in others.iter().enumerate() {

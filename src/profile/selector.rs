@@ -222,7 +222,12 @@ fn fits(key: &SelectorKey, metric: Metric) -> bool {
         | Metric::DataSent
         | Metric::DataReceived => *key != SelectorKey::Cause,
         Metric::GeneratorLag
+        | Metric::GeneratorDelay
         | Metric::GeneratorCpu
+        | Metric::GeneratorThrottled
+        | Metric::GeneratorSockets
+        | Metric::GeneratorDescriptors
+        | Metric::GeneratorPorts
         | Metric::MysqlThreadsConnected
         | Metric::MysqlConnectionsUsed
         | Metric::MysqlConnectionsRefused

@@ -113,6 +113,8 @@ impl Screen<'_> {
             summary.metrics.iter().map(|(key, values)| MetricRow::new(summary, key, values)).collect();
         // A scenario without checks has no share of them.
         rows.retain(|row| row.name != "checks" || !summary.checks.is_empty());
+        // The line on the generator says what there is to say; who asks for more of it sees it.
+        rows.retain(|row| row.outcome.is_some() || !is_detail(&row.name));
         // A metric narrowed by a selector follows the whole of it, as in k6.
         rows.sort_by_key(|it| it.order);
         let name_width = rows.iter().map(|it| it.name.chars().count()).max().unwrap_or(0) + 3;
@@ -185,7 +187,8 @@ impl Screen<'_> {
         let generator = &summary.generator;
         let mut parts = Vec::new();
         if let Some(cpu) = generator.cpu {
-            parts.push(format!("{} of {} cores", show::value(cpu, Unit::Fraction), generator.cores));
+            let noun = if generator.cores > 1.0 { "cores" } else { "core" };
+            parts.push(format!("{} of {} {noun}", show::value(cpu, Unit::Fraction), generator.cores));
         }
         if let Some(p99) = generator.lag.p99 {
             parts.push(format!("timer lag p99 {}", show::value(p99.0, Unit::Milliseconds)));
@@ -203,6 +206,9 @@ impl Screen<'_> {
                 "late; what that alone explains is not blamed on the target"
             };
             self.fact("generator", &format!("{}: {sound}", parts.join(", ")));
+        }
+        for short in &generator.short {
+            self.fact("", short);
         }
         if self.text.len() > before {
             self.text.push('\n');
@@ -322,6 +328,13 @@ impl<'a> MetricRow<'a> {
             cells: cells(values),
         }
     }
+}
+
+/// Whether a metric is about palier itself and only of interest where it is asked for.
+fn is_detail(name: &str) -> bool {
+    let metric = Metric::from_name(name);
+    metric
+        .is_some_and(|it| it.is_of_generator() && !matches!(it, Metric::GeneratorLag | Metric::GeneratorCpu))
 }
 
 /// The key of `metrics` that a threshold is about.

@@ -31,6 +31,7 @@ pub fn render(summary: &Summary) -> String {
     checks(&mut page, summary);
     errors(&mut page, summary);
     leftovers(&mut page, summary);
+    generator(&mut page, summary);
     notes(&mut page, summary);
     footer(&mut page, summary);
     shorten(&page, MAX_BYTES / 2)
@@ -166,6 +167,21 @@ fn leftovers(page: &mut String, summary: &Summary) {
         .iter()
         .map(|it| vec![text(&it.step), code(&it.name), it.reason.as_deref().map_or_else(String::new, code)]);
     table(page, "Left behind in the target", &["created by", "to undo it", "why it was not"], rows);
+}
+
+/// Only where it casts doubt on what is said above.
+fn generator(page: &mut String, summary: &Summary) {
+    let generator = &summary.generator;
+    if generator.sound && generator.short.is_empty() {
+        return;
+    }
+    let state = if generator.sound { "sound, but near a limit" } else { "not sound" };
+    let lag = show::time_or_none(generator.lag.p99);
+    let _ = writeln!(page, "- the generator was {state}: timer lag p99 {lag}");
+    for short in &generator.short {
+        let _ = writeln!(page, "- {}", text(short));
+    }
+    page.push('\n');
 }
 
 fn notes(page: &mut String, summary: &Summary) {

@@ -17,8 +17,8 @@ use hdrhistogram::serialization::{Serializer as _, V2Serializer};
 
 use super::summary::{
     Check, Cleanup, EndCause, EndedEarly, Environment, ErrorGroup, Example, Fact, Generator, Host, Leftover,
-    Load, MetricValues, Ms, Point, Profile, Reason, Run, SCHEMA, Series, Stage, Step, Summary, Threshold,
-    Trend,
+    Limited, Load, MetricValues, Ms, Point, Profile, Reason, Run, SCHEMA, Series, Stage, Step, Summary,
+    Threshold, Trend,
 };
 use crate::words::{ErrorKind, Level, Metric, Outcome, Section, Unit, Verdict};
 
@@ -103,9 +103,15 @@ pub(crate) fn pass() -> Summary {
             threads: 2,
             cores: 2.0,
             cpu: Some(0.41),
+            cpu_max: Some(0.47),
             throttled: None,
             lag: trend(0.001, 15_000),
+            delay: trend(0.001, 6_000),
             memory: Some(23_400_000),
+            sockets: Some(32),
+            descriptors: Some(Limited { most: 51, limit: 1_048_576 }),
+            ports: Some(Limited { most: 42, limit: 28_232 }),
+            short: Vec::new(),
             sound: true,
         },
         host: Host {
@@ -257,7 +263,9 @@ pub(crate) fn invalid() -> Summary {
     summary.histograms.clear();
     summary.cleanup = Cleanup::default();
     summary.generator.lag = Trend::default();
-    summary.generator.cpu = None;
+    summary.generator.delay = Trend::default();
+    (summary.generator.cpu, summary.generator.cpu_max) = (None, None);
+    (summary.generator.sockets, summary.generator.descriptors, summary.generator.ports) = (None, None, None);
     summary
 }
 
@@ -556,5 +564,6 @@ fn point(second: u32) -> Point {
         p95: Some(Ms(182.4)),
         p99: Some(Ms(402.0)),
         max: Some(Ms(881.0)),
+        generator_cpu: Some(0.41),
     }
 }

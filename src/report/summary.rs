@@ -495,6 +495,8 @@ pub struct Point {
     pub p99: Option<Ms>,
     /// The longest.
     pub max: Option<Ms>,
+    /// CPU time of palier itself, as a fraction of what it may use; null where it was not read.
+    pub generator_cpu: Option<f64>,
 }
 
 /// What the run created in the target, and what became of it.
@@ -530,15 +532,36 @@ pub struct Generator {
     pub cores: f64,
     /// CPU time used during the load, as a fraction of `cores`; null where it could not be read.
     pub cpu: Option<f64>,
+    /// The same in the second in which it was most.
+    pub cpu_max: Option<f64>,
     /// The share of the load's time in which the cgroup's CPU limit held palier back; null where there is none.
     pub throttled: Option<f64>,
     /// How late a timer of a few milliseconds, running on every worker, was served: what a ready answer had to
     /// wait for us.
     pub lag: Trend,
+    /// What a request would have taken if the target had answered at once, tried out on every worker.
+    pub delay: Trend,
     /// The most memory that palier held, in bytes; null where it could not be read.
     pub memory: Option<u64>,
+    /// The most sockets that were open at once; null where that could not be read.
+    pub sockets: Option<u64>,
+    /// The most file descriptors that were open at once, and how many may be.
+    pub descriptors: Option<Limited>,
+    /// The most local ports that were in use at once, those of closed connections that the system still holds
+    /// included, and how many there are: an upper bound.
+    pub ports: Option<Limited>,
+    /// What was short, one sentence each; empty where nothing was.
+    pub short: Vec<String>,
     /// Whether the figures can be trusted as far as palier itself is concerned.
     pub sound: bool,
+}
+
+/// Something that there is only so much of.
+pub struct Limited {
+    /// The most that was in use at once.
+    pub most: u64,
+    /// How much there is.
+    pub limit: u64,
 }
 
 /// The machine that palier ran on.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::metrics::trend;
 use super::{Circumstances, View};
-use crate::metrics::{Cell, FirstError, Trends};
+use crate::metrics::{Cell, FirstError, Share, Trends, Used};
 use crate::plan::{Executor, LoadId, SpanId, Step, StepId};
 use crate::report::summary as out;
 use crate::report::summary::Ms;
@@ -19,8 +19,8 @@ const LONGEST_MESSAGE: usize = 1_000;
 /// At most so many things left behind are named.
 const MOST_LEFTOVERS: usize = 100;
 
-/// A lateness of the 99th percentile of the heartbeats up to which the figures are sound.
-const SOUND_LAG: Duration = Duration::from_millis(10);
+/// Of something that there is only so much of, this share in use is worth a word.
+const NEARLY_ALL: f64 = 0.9;
 
 /// The steps of the loads, with all that was counted of them in the load and its grace.
 pub(super) fn step_totals<'a>(view: &'a View<'_>) -> impl Iterator<Item = (StepId, Cell)> + 'a {
@@ -222,6 +222,7 @@ pub(super) fn series(view: &View<'_>) -> out::Series {
                 p95: quantile(0.95),
                 p99: quantile(0.99),
                 max: quantile(1.0),
+                generator_cpu: point.vitals.cpu.map(Share::get),
             }
         })
         .collect();
@@ -251,15 +252,37 @@ pub(super) fn generator(
     circumstances: &Circumstances,
 ) -> out::Generator {
     let generator = &view.results.generator;
-    let late = generator.lag.quantile(0.99);
-    let offered = judgement.reasons.iter().all(|reason| reason.kind != "load-not-offered");
+    let limited = |used: Used| out::Limited { most: used.count, limit: used.limit };
     out::Generator {
         threads: generator.workers,
-        cores: f64::from(generator.cores),
+        cores: generator.cores(),
         cpu: generator.cpu_share(),
+        cpu_max: generator.worst.cpu.map(Share::get),
         throttled: generator.throttled_share(view.results.elapsed),
         lag: trend(&generator.lag),
+        delay: trend(&generator.delay),
         memory: circumstances.memory,
-        sound: offered && generator.panics.is_empty() && late.is_none_or(|late| late <= SOUND_LAG),
+        sockets: generator.worst.sockets,
+        descriptors: generator.worst.descriptors.map(limited),
+        ports: generator.worst.ports.map(limited),
+        short: short(view),
+        sound: judgement.sound,
     }
+}
+
+/// What was short, or nearly so.
+fn short(view: &View<'_>) -> Vec<String> {
+    let worst = &view.results.generator.worst;
+    let nearly = |used: Option<Used>| used.filter(|used| used.share() >= NEARLY_ALL);
+    let mut short = Vec::new();
+    if let Some(Used { count, limit }) = nearly(worst.descriptors) {
+        short.push(format!("{count} of {limit} file descriptors were open (`ulimit -Hn`)"));
+    }
+    if let Some(Used { count, limit }) = nearly(worst.ports) {
+        short.push(format!(
+            "up to {count} of {limit} local ports were in use (`net.ipv4.ip_local_port_range`)"
+        ));
+    }
+    short.extend(crate::verdict::saturated(view.results));
+    short
 }

@@ -1,6 +1,6 @@
 //! Thresholds against their figures.
 
-use crate::metrics::{Measured, Results, Stop, millis, over_run, over_windows};
+use crate::metrics::{Measured, Results, Stop, Trend, millis, over_run, over_windows};
 use crate::plan::{Aggregation, Bound, Operator, Plan, Threshold};
 use crate::words::{Level, Metric, MetricKind, Outcome, Section, Verdict};
 
@@ -265,29 +265,54 @@ impl Case<'_> {
         (!holds).then(|| format!("{lower_bounds} of {} requests were given up unanswered", trend.count()))
     }
 
+    /// What palier's own delay may have added to the figure, in milliseconds.
+    ///
+    /// For one answer it is what a heartbeat waited at the same point of its distribution, or what the probe did,
+    /// whichever is more: the one is what users who come by the clock see, the other is what those see who ask again
+    /// as soon as they are answered.
+    fn own_delay(&self) -> Option<f64> {
+        let generator = &self.results.generator;
+        let lag = figure_of(&generator.lag, self.threshold.aggregation)?;
+        let each =
+            figure_of(&generator.delay, self.threshold.aggregation).map_or(lag, |delay| delay.max(lag));
+        let metric = self.threshold.metric;
+        Some(if metric == Metric::HttpReqCorrected {
+            // Late to begin, and then late to be read.
+            lag + each
+        } else if metric == Metric::IterationDuration {
+            // Each of its requests had its own.
+            each * validity::most_requests_each(self.plan, self.results)
+        } else {
+            each
+        })
+    }
+
     /// A breach for which palier's own delay, or its own lack of speed, is enough of an explanation.
     fn explained_by_ourselves(&self) -> Option<String> {
         let Self { threshold, results, .. } = self;
-        let lag = &results.generator.lag;
-        let is_ours = matches!(threshold.metric, Metric::GeneratorLag | Metric::GeneratorCpu);
+        // What palier says of itself, it says of nobody else.
+        if threshold.metric.is_of_generator() {
+            return None;
+        }
         match threshold.metric.kind() {
-            MetricKind::Trend if !is_ours && threshold.operator.is_upper_bound() => {
-                let own = match threshold.aggregation {
-                    Aggregation::Avg => lag.avg(),
-                    Aggregation::Min => lag.min(),
-                    Aggregation::Max => lag.max(),
-                    Aggregation::Med | Aggregation::Percentile(_) => {
-                        lag.quantile(threshold.aggregation.quantile()?)
-                    }
-                    Aggregation::Count | Aggregation::Rate | Aggregation::Value => None,
-                };
-                let own = millis(own?);
-                threshold.operator.holds(self.figure - own, self.bound).then(|| {
-                    format!(
+            MetricKind::Trend if threshold.operator.is_upper_bound() => {
+                let own = self.own_delay()?;
+                if threshold.operator.holds(self.figure - own, self.bound) {
+                    return Some(format!(
                         "palier itself was late by {} at that point, which may be all of the excess",
                         value(threshold, own)
-                    )
-                })
+                    ));
+                }
+                // A quantile of a sum is no sum of quantiles. Where palier could not keep up and most of the figure is
+                // its own, what is left of it is no figure of the target's.
+                let limit = validity::saturated(results).filter(|_| own >= self.figure / 2.0)?;
+                Some(format!(
+                    "palier itself was late by {} at that point, which is most of it: {limit}",
+                    value(threshold, own)
+                ))
+            }
+            MetricKind::Counter if threshold.metric == Metric::DroppedIterations => {
+                validity::unstarted_by_ourselves(self.plan, results)
             }
             MetricKind::Counter if threshold.operator.is_lower_bound() => validity::saturated(results),
             MetricKind::Rate if threshold.operator.is_upper_bound() => {
@@ -303,6 +328,18 @@ impl Case<'_> {
             MetricKind::Trend | MetricKind::Counter | MetricKind::Rate | MetricKind::Gauge => None,
         }
     }
+}
+
+/// A figure that an aggregation makes of a distribution, in milliseconds.
+fn figure_of(trend: &Trend, aggregation: Aggregation) -> Option<f64> {
+    let time = match aggregation {
+        Aggregation::Avg => trend.avg(),
+        Aggregation::Min => trend.min(),
+        Aggregation::Max => trend.max(),
+        Aggregation::Med | Aggregation::Percentile(_) => trend.quantile(aggregation.quantile()?),
+        Aggregation::Count | Aggregation::Rate | Aggregation::Value => None,
+    };
+    time.map(millis)
 }
 
 /// Whether a threshold asks to end the run now.

@@ -33,6 +33,8 @@ pub struct Judgement {
     pub reasons: Vec<Reason>,
     /// What became of each threshold, in the order of [`Plan::thresholds`].
     pub thresholds: Vec<Judged>,
+    /// Whether palier itself kept up: what was measured says something about the target.
+    pub sound: bool,
 }
 
 /// What became of one threshold.
@@ -82,8 +84,11 @@ pub fn judge(plan: &Plan, results: &Results) -> Judgement {
     };
     reasons.sort_by(|a, b| b.verdict.cmp(&a.verdict).then_with(|| margin(a).total_cmp(&margin(b))));
     let verdict = reasons.iter().map(|reason| reason.verdict).max().unwrap_or(Verdict::Pass);
-    Judgement { verdict, reasons, thresholds }
+    let sound = validity::is_sound(plan, results);
+    Judgement { verdict, reasons, thresholds, sound }
 }
+
+pub use self::validity::saturated;
 
 /// The name of a threshold that asks to end the run early, and no longer holds; looked at every second.
 pub fn asks_to_abort(plan: &Plan, results: &Results) -> Option<String> {

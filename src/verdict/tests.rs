@@ -113,6 +113,24 @@ fn results(plan: &Plan, requests: &[Request]) -> Results {
     results
 }
 
+/// Adds to the results that the probe of the generator took so long, far more often than before.
+fn delays(plan: &Plan, results: &mut Results, delay: Duration) {
+    let mut recorder = Recorder::new(plan);
+    for _ in 0..10_000 {
+        recorder.delay(delay);
+    }
+    results.add(recorder.take());
+}
+
+/// The same for its heartbeat.
+fn late(plan: &Plan, results: &mut Results, lag: Duration) {
+    let mut recorder = Recorder::new(plan);
+    for _ in 0..10 {
+        lags(&mut recorder, lag);
+    }
+    results.add(recorder.take());
+}
+
 fn lags(recorder: &mut Recorder, lag: Duration) {
     for _ in 0..1_000 {
         recorder.lag(lag);
@@ -237,6 +255,73 @@ fn a_throughput_that_our_own_limits_explain_is_invalid() {
     results.generator.throttled = Some(Duration::from_millis(600));
     let judgement = judge(&plan, &results);
     assert_eq!(judgement.thresholds[0].outcome, Outcome::Invalid, "{}", judgement.thresholds[0].reason);
+}
+
+#[test]
+fn a_figure_that_is_mostly_our_own_says_nothing_of_the_target() {
+    let plan = planned("[thresholds]\nhttp_req_duration = [\"p(50)<5ms\"]");
+    let mut own = results(&plan, &[Request::Took(120); 1000]);
+    late(&plan, &mut own, Duration::from_millis(40));
+    assert_eq!(judge(&plan, &own).verdict, Verdict::Fail, "40 of 120 ms explain no 5 ms");
+    delays(&plan, &mut own, Duration::from_millis(100));
+    let judgement = judge(&plan, &own);
+    assert_eq!(judgement.verdict, Verdict::Invalid);
+    assert!(judgement.thresholds[0].reason.contains("most of it"), "{}", judgement.thresholds[0].reason);
+    // A target that takes the time itself is not excused by a palier that has little to do with it.
+    let mut slow = results(&plan, &[Request::Took(1_200); 1000]);
+    late(&plan, &mut slow, Duration::from_millis(40));
+    delays(&plan, &mut slow, Duration::from_millis(100));
+    assert_eq!(judge(&plan, &slow).verdict, Verdict::Fail);
+}
+
+/// 20 iterations a second for ten seconds and five virtual users; of 200 iterations 50 never started.
+fn unabsorbed(took: u64) -> (Plan, Results) {
+    let mut plan = planned("");
+    plan.loads[0].executor = plan::Executor::ConstantArrivalRate {
+        rate: 20.0,
+        duration: Duration::from_secs(10),
+        preallocated_vus: 5,
+        max_vus: 5,
+    };
+    let mut all = results(&plan, &[Request::Took(took); 150]);
+    let mut recorder = Recorder::new(&plan);
+    for _ in 0..50 {
+        recorder.dropped(plan.loads[0].stages[0], None, Duration::from_secs(1));
+    }
+    all.add(recorder.take());
+    (plan, all)
+}
+
+#[test]
+fn load_that_we_could_not_start_is_not_blamed_on_the_target() {
+    let (plan, all) = unabsorbed(330);
+    let judgement = judge(&plan, &all);
+    assert_eq!((judgement.verdict, reasons(&judgement)), (Verdict::Fail, vec!["not-absorbed"]));
+    // Had palier not taken 300 of the 330 ms itself, five virtual users would have been more than enough.
+    let mut own = all.clone();
+    late(&plan, &mut own, Duration::from_millis(200));
+    delays(&plan, &mut own, Duration::from_millis(300));
+    let judgement = judge(&plan, &own);
+    assert_eq!((judgement.verdict, reasons(&judgement)), (Verdict::Invalid, vec!["load-not-offered"]));
+    assert!(!judgement.sound);
+    // Without the 30 ms of its own that it takes here, the target still needs six.
+    let (plan, mut all) = unabsorbed(330);
+    late(&plan, &mut all, Duration::from_millis(20));
+    delays(&plan, &mut all, Duration::from_millis(30));
+    assert_eq!(judge(&plan, &all).verdict, Verdict::Fail);
+}
+
+#[test]
+fn a_generator_that_was_held_back_is_not_sound() {
+    let plan = planned("");
+    let mut held = results(&plan, &[Request::Took(1); 1000]);
+    assert!(judge(&plan, &held).sound);
+    held.generator.throttled = Some(Duration::from_millis(600));
+    assert!(!judge(&plan, &held).sound);
+    held.generator.throttled = Some(Duration::from_millis(400));
+    assert!(judge(&plan, &held).sound);
+    late(&plan, &mut held, Duration::from_millis(11));
+    assert!(!judge(&plan, &held).sound);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::metrics::{FirstError, Results, Stop};
-use crate::plan::{Plan, SpanId, StepId};
+use crate::plan::{Load, Plan, SpanId, StepId};
 use crate::units::{Fraction, human_duration};
 use crate::words::{ErrorKind, Phase, Section, Verdict};
 
@@ -55,12 +55,12 @@ pub(super) fn reasons(plan: &Plan, results: &Results) -> Vec<Reason> {
     if started && results.stop == Stop::Done && results.iterations_of(&all_spans).completed == 0 {
         add("no-iterations", Verdict::Invalid, None, "not one iteration came to its end".to_owned());
     }
-    let offered = results.iterations_of(&all_spans);
-    let due = offered.completed + offered.cut + offered.dropped;
-    if started && results.stop == Stop::Done && offered.dropped as f64 / due as f64 > SHORT {
+    // Whether it was ours or the target's, it is said once.
+    if let Some((dropped, due)) = never_started(plan, results)
+        && unstarted_by_ourselves(plan, results).is_none()
+    {
         let text = format!(
-            "the offered load was not absorbed: {} of {due} iterations were never started, because every virtual user was still waiting for the target",
-            offered.dropped
+            "the offered load was not absorbed: {dropped} of {due} iterations were never started, because every virtual user was still waiting for the target"
         );
         add("not-absorbed", Verdict::Fail, Some(Section::Performance), text);
     }
@@ -137,12 +137,73 @@ pub(super) fn load_not_offered(plan: &Plan, results: &Results) -> Option<String>
             "palier did not offer the planned load: {own} of {all} requests failed at its own limits, not at the target; the first: {first}"
         ));
     }
+    if let Some((dropped, due)) = never_started(plan, results)
+        && let Some(limit) = unstarted_by_ourselves(plan, results)
+    {
+        return Some(format!(
+            "palier did not offer the planned load: {dropped} of {due} iterations were never started, which is not the target's fault; {limit}"
+        ));
+    }
     let share = generator.lost.as_secs_f64() / generator.planned.as_secs_f64();
     let vus: u32 = plan.loads.iter().map(|load| load.executor.max_vus()).sum();
     (share > SHORT && generator.lost > A_MOMENT * vus).then(|| {
         let share = Fraction::new(share).map(Fraction::human).unwrap_or_default();
         format!("palier did not offer the planned load: virtual users were missing for {share} of their time")
     })
+}
+
+/// How many iterations of the plan were never started, of how many that were due, where they are too many.
+fn never_started(plan: &Plan, results: &Results) -> Option<(u64, u64)> {
+    if results.stop != Stop::Done {
+        return None;
+    }
+    let (dropped, due) = plan
+        .loads
+        .iter()
+        .map(|load| results.iterations_of(&spans_of(load)))
+        .map(|found| (found.dropped, found.completed + found.cut + found.dropped))
+        .fold((0, 0), |(dropped, due), (more, all)| (dropped + more, due + all));
+    (dropped as f64 / due as f64 > SHORT).then_some((dropped, due))
+}
+
+fn spans_of(load: &Load) -> Vec<SpanId> {
+    load.stages.iter().copied().chain([load.grace]).collect()
+}
+
+/// Palier could not keep up, and without its own delay every iteration would have found a virtual user: what it
+/// was at its limit of. A target that is too slow for its load is so whatever palier's health.
+pub(super) fn unstarted_by_ourselves(plan: &Plan, results: &Results) -> Option<String> {
+    let limit = saturated(results)?;
+    let own = results.generator.delay.avg()?.as_secs_f64();
+    plan.loads.iter().all(|load| absorbs_without(own, load, results)).then_some(limit)
+}
+
+/// Whether the virtual users of a load would have been enough if each of its requests had been faster by that many
+/// seconds: so many are busy at once as start in the time that an iteration takes (Little's law).
+fn absorbs_without(own: f64, load: &Load, results: &Results) -> bool {
+    let found = results.iterations_of(&spans_of(load));
+    if found.dropped == 0 {
+        return true;
+    }
+    let Some(took) = found.durations.avg() else { return false };
+    let without = (took.as_secs_f64() - own * requests_each(load, results)).max(0.0);
+    let due = (found.completed + found.cut + found.dropped) as f64;
+    let busy = due / load.duration().as_secs_f64() * without;
+    busy <= f64::from(load.executor.max_vus())
+}
+
+/// Requests of a load for each of its iterations.
+fn requests_each(load: &Load, results: &Results) -> f64 {
+    let spans = spans_of(load);
+    let cells = spans.iter().flat_map(|span| load.steps.iter().filter_map(|step| results.cell(*span, *step)));
+    let requests: u64 = cells.map(|cell| cell.requests).sum();
+    let found = results.iterations_of(&spans);
+    requests as f64 / ((found.completed + found.cut) as f64).max(1.0)
+}
+
+/// The most requests that an iteration of any load makes, on average.
+pub(super) fn most_requests_each(plan: &Plan, results: &Results) -> f64 {
+    plan.loads.iter().map(|load| requests_each(load, results)).fold(1.0, f64::max)
 }
 
 /// Requests of the load that failed at our own limits (sockets, file descriptors, ports), of how many, and the
@@ -167,8 +228,15 @@ pub(super) fn own_errors<'a>(plan: &Plan, results: &'a Results) -> Option<(u64, 
     first.map(|first| (own, all, first.message.as_str()))
 }
 
-/// Palier could not keep up, and says so.
-pub(super) fn saturated(results: &Results) -> Option<String> {
+/// Whether palier itself kept up.
+pub(super) fn is_sound(plan: &Plan, results: &Results) -> bool {
+    load_not_offered(plan, results).is_none()
+        && saturated(results).is_none()
+        && results.generator.panics.is_empty()
+}
+
+/// Palier could not keep up: what it was at its limit of, in a sentence.
+pub fn saturated(results: &Results) -> Option<String> {
     if let Some(share) = results.generator.throttled_share(results.elapsed).filter(|share| *share > THROTTLED)
     {
         let share = Fraction::new(share).map(Fraction::human).unwrap_or_default();

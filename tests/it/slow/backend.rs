@@ -6,19 +6,19 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 
 /// A running backend; dropping it stops it.
-pub(super) struct Backend {
+pub(crate) struct Backend {
     folder: TempDir,
-    pub(super) url: String,
+    pub(crate) url: String,
 }
 
 impl Backend {
     /// Starts one; `None`, and a loud word, where what it needs is not installed.
-    pub(super) fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
         Self::start_with(&[])
     }
 
     /// Starts one with these variables in its environment.
-    pub(super) fn start_with(env: &[(&str, &str)]) -> Option<Self> {
+    pub(crate) fn start_with(env: &[(&str, &str)]) -> Option<Self> {
         let check = Command::new(script("install")).arg("--check").output().expect("a script of ours");
         if !check.status.success() {
             super::consumers::missing(&format!("the backend: {}", text(&check)));
@@ -36,22 +36,22 @@ impl Backend {
     }
 
     /// How many employees there are.
-    pub(super) fn rows(&self) -> u64 {
+    pub(crate) fn rows(&self) -> u64 {
         self.sql("SELECT COUNT(*) FROM employees").trim().parse().expect("a number")
     }
 
     /// The result of a statement, a line each.
-    pub(super) fn sql(&self, statement: &str) -> String {
+    pub(crate) fn sql(&self, statement: &str) -> String {
         self.call("sql", &[statement])
     }
 
     /// Kills it, as a crash would.
-    pub(super) fn crash(&self) {
+    pub(crate) fn crash(&self) {
         self.call("crash", &[]);
     }
 
     /// Starts it again after that, at the same address.
-    pub(super) fn revive(&self) {
+    pub(crate) fn revive(&self) {
         self.call("revive", &[]);
     }
 
@@ -78,6 +78,6 @@ fn script(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/backend").join(name)
 }
 
-pub(super) fn text(output: &Output) -> String {
+pub(crate) fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }

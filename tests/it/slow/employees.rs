@@ -72,3 +72,11 @@ fn pipelines_are_green_and_red_as_the_verdict_is() {
         consumers::accept("pipelines.sh", &[&binary().display().to_string()]);
     }
 }
+
+/// Twenty of them in real time are in `long`.
+#[test]
+#[ignore = "slow: half a minute beside Flask and MariaDB"]
+fn short_runs_beside_the_system_under_test_are_not_invalid() {
+    let _turn = super::take_turn();
+    crate::long::quick_runs(5, "0.2");
+}

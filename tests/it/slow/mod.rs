@@ -3,11 +3,13 @@
 //! They need MariaDB, Python packages and the programs that read reports in a pipeline; `ci/test` installs them.
 //! One that lacks a tool says so and tests nothing, unless `PALIER_TESTS_STRICT=1` makes that a failure.
 
-mod backend;
-mod consumers;
+pub(crate) mod backend;
+pub(crate) mod consumers;
 mod employees;
+mod endurance;
 mod latency;
 mod reports;
+mod saturation;
 mod undo;
 
 use std::fs::File;
@@ -20,4 +22,10 @@ pub(crate) fn take_turn() -> File {
     let lock = File::create(path).expect("a file in the target folder");
     lock.lock().expect("the others end");
     lock
+}
+
+/// Figures, for who runs the tests with `--nocapture`.
+#[expect(clippy::print_stderr, reason = "figures to be read beside the result")]
+pub(crate) fn told(line: &str) {
+    eprintln!("{line}");
 }

@@ -23,8 +23,10 @@ pub(crate) struct Palier {
     args: Vec<String>,
     env: Vec<(String, String)>,
     patience: Duration,
-    /// How many files it may have open.
-    files: Option<u32>,
+    /// What it is run by: `taskset -c 0`.
+    through: Vec<String>,
+    /// What a shell does before it becomes palier.
+    before: Vec<String>,
 }
 
 impl Palier {
@@ -36,7 +38,14 @@ impl Palier {
     }
 
     fn within(folder: Rc<TempDir>, args: Vec<String>) -> Self {
-        Self { folder, args, env: Vec::new(), patience: Duration::from_secs(60), files: None }
+        Self {
+            folder,
+            args,
+            env: Vec::new(),
+            patience: Duration::from_secs(60),
+            through: Vec::new(),
+            before: Vec::new(),
+        }
     }
 
     /// `palier run load.toml` with that profile.
@@ -70,8 +79,19 @@ impl Palier {
     }
 
     /// It may have so many files open, sockets included.
-    pub(crate) fn files(mut self, files: u32) -> Self {
-        self.files = Some(files);
+    pub(crate) fn files(self, files: u32) -> Self {
+        self.before(&format!("ulimit -n {files}"))
+    }
+
+    /// A shell does this, and then becomes palier.
+    pub(crate) fn before(mut self, command: &str) -> Self {
+        self.before.push(command.to_owned());
+        self
+    }
+
+    /// It is run by that program: `["taskset", "-c", "0"]`.
+    pub(crate) fn through<const N: usize>(mut self, words: [&str; N]) -> Self {
+        self.through.extend(words.map(str::to_owned));
         self
     }
 
@@ -83,21 +103,19 @@ impl Palier {
 
     /// Starts it.
     pub(crate) fn start(self) -> Running {
-        let mut command = match self.files {
-            None => Command::new(binary()),
-            Some(files) => {
-                // A shell limits itself and becomes what it runs.
-                let mut shell = Command::new("/bin/sh");
-                shell.arg("-c").arg(format!("ulimit -n {files}; exec \"$0\" \"$@\"")).arg(binary());
-                shell
-            }
-        };
-        let mut child = command
+        let mut words = self.through;
+        if !self.before.is_empty() {
+            let script = format!("{}; exec \"$0\" \"$@\"", self.before.join("; "));
+            words.extend(["/bin/sh".to_owned(), "-c".to_owned(), script]);
+        }
+        words.push(binary().display().to_string());
+        let mut child = Command::new(&words[0])
+            .args(&words[1..])
             .args(&self.args)
             .current_dir(self.folder.path())
             // Tests run in pipelines too, and what those set must not show.
             .env_clear()
-            .env("PATH", "/usr/bin:/bin")
+            .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin")
             .env("HOME", self.folder.path())
             .envs(self.env)
             .stdin(Stdio::null())
