@@ -3,10 +3,10 @@
 //! The only room that prints, reads the environment, or decides an exit code; nobody imports it. What is said
 //! on the way goes to standard error, the result to standard output.
 //!
-//! - `run`, `check`, `demo`, `report`, `sweep`: the commands
+//! - `run`, `check`, `doctor`, `demo`, `report`, `sweep`: the commands
 //! - `planning`: from arguments to a plan, or to all that is wrong with the profile
 //! - `outline`: a plan in words
-//! - `progress`, `glance`, `signals`: the run, watched and ended
+//! - `onlookers`, `progress`, `glance`, `signals`: the run, watched and ended
 //! - `leftovers`, `errand`: what journals hold, in words and as requests
 //! - `ci`, `host`, `run_id`: what is known of a run beside its profile
 //! - `env`, `terminal`, `exit`, `failure`: what palier is started with, and how it ends
@@ -14,6 +14,7 @@
 mod check;
 mod ci;
 mod demo;
+mod doctor;
 mod env;
 mod errand;
 mod exit;
@@ -21,6 +22,7 @@ mod failure;
 mod glance;
 mod host;
 mod leftovers;
+mod onlookers;
 mod outline;
 mod planning;
 mod progress;
@@ -51,6 +53,7 @@ Examples:
   palier run quick --target http://localhost:5000
   palier run load.toml --set load.stages[2].target=50
   palier check load.toml                         is the profile right, and what would it do?
+  palier doctor load.toml                        is all there that a run needs?
   palier report palier-report/summary.json       the reports of a run once more
   palier sweep                                   undo what a killed run left behind
 
@@ -70,6 +73,8 @@ enum Command {
     Run(run::Args),
     /// Check a profile without making any load, and show what it would do
     Check(check::Args),
+    /// Look whether a run would see and do what its profile asks for, without making any load
+    Doctor(doctor::Args),
     /// Serve an employees API to try palier out on, until Ctrl-C
     Demo(demo::Args),
     /// Render the reports of a run again
@@ -93,6 +98,7 @@ pub fn main(env: &Env, args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match &cli.command {
         Command::Run(args) => run::run(args, env, terminal),
         Command::Check(args) => check::check(args, env),
+        Command::Doctor(args) => doctor::doctor(args, env, terminal),
         Command::Demo(args) => demo::serve(args),
         Command::Report(args) => report::report(args, terminal),
         Command::Sweep(args) => sweep::sweep(args, env, terminal),

@@ -7,14 +7,13 @@ use std::time::{Duration, Instant, SystemTime};
 use super::ci::{self, Provider};
 use super::exit::Ending;
 use super::failure::Failure;
+use super::onlookers::{self, Inbox};
 use super::planning::{self, Given, ProfileArgs, plan};
 use super::progress::{Progress, ProgressMode};
 use super::terminal::Terminal;
 use super::{Env, ExitCode, OnWarn, demo, host, leftovers, outline, run_id, signals, terminal};
-use crate::engine::{self, RunPhase, Watcher};
 use crate::journal::{self, FolderError};
-use crate::metrics::{Results, Stop};
-use crate::observe::Observation;
+use crate::metrics::Stop;
 use crate::observe::generator::limits::{self, Limits};
 use crate::plan::Plan;
 use crate::report::console::{self, Look};
@@ -22,9 +21,6 @@ use crate::report::write::append_step_summary;
 use crate::report::{Format, Outputs, Summary, WriteError, annotations};
 use crate::summarize::{Circumstances, summarize};
 use crate::verdict::judge;
-
-/// How long observers may take for their last look after a signal.
-const AFTER_SIGNAL: Duration = Duration::from_secs(1);
 
 /// What is to be run, and what becomes of the result.
 #[derive(Debug, clap::Args)]
@@ -93,7 +89,7 @@ pub(super) fn run(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode
     let (start, began) = (SystemTime::now(), Instant::now());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::other(error).while_doing("cannot start a runtime"))?;
-    let (again, mut signals) = {
+    let (again, signals) = {
         let _entered = runtime.enter();
         signals::listen().map_err(|error| Failure::other(error).while_doing("cannot listen for signals"))?
     };
@@ -122,33 +118,9 @@ pub(super) fn run(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode
     let plan = Arc::new(plan);
     let mode = if args.quiet { ProgressMode::None } else { args.progress };
     let mut progress = Progress::new(Arc::clone(&plan), mode, Provider::detect(env), terminal);
-    let results = runtime.block_on(async {
-        let mut observation = Observation::start(&plan);
-        tokio::select! {
-            () = observation.settle() => {}
-            Some(signal) = signals.recv() => {
-                // It is the engine's, which then makes no load. We hold the other end.
-                let _ = again.send(signal);
-            }
-        }
-        if !args.quiet {
-            for line in observation.introduce(&plan) {
-                terminal::say(&plan.secrets.mask(&line));
-            }
-        }
-        let mut onlookers = Onlookers::new(&plan, &mut progress, &mut observation);
-        let mut results =
-            engine::run(Arc::clone(&plan), &destination.journal, &mut signals, &mut onlookers).await;
-        let interrupted = matches!(results.stop, Stop::Interrupted(_));
-        let patience = if interrupted { AFTER_SIGNAL } else { Duration::MAX };
-        results.observed = tokio::select! {
-            observed = observation.finish() => Some(observed),
-            _ = signals.recv() => None,
-            () = tokio::time::sleep(patience) => None,
-        }
-        .unwrap_or_else(|| observation.so_far().clone());
-        results
-    });
+    let inbox = Inbox { again, signals };
+    let engaged = onlookers::run(&plan, &destination.journal, inbox, &mut progress, !args.quiet);
+    let results = runtime.block_on(engaged);
     progress.finish();
     let unwritten = destination.end_journal();
 
@@ -196,43 +168,6 @@ pub(super) fn run(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode
         ending.written = false;
     }
     Ok(ExitCode::of(ending, args.on_warn))
-}
-
-/// All that watch while the engine works: who shows the run, and who observes what is beside it.
-struct Onlookers<'a> {
-    progress: &'a mut Progress,
-    observation: &'a mut Observation,
-    /// Whether a threshold may end the run for what an observer saw.
-    may_abort: bool,
-}
-
-impl<'a> Onlookers<'a> {
-    fn new(plan: &Plan, progress: &'a mut Progress, observation: &'a mut Observation) -> Self {
-        let mut aborting = plan.thresholds.iter().filter(|threshold| threshold.abort.is_some());
-        let may_abort = aborting.any(|threshold| threshold.metric.observer().is_some());
-        Self { progress, observation, may_abort }
-    }
-}
-
-impl Watcher for Onlookers<'_> {
-    fn phase(&mut self, phase: RunPhase) {
-        self.progress.phase(phase);
-    }
-
-    fn begins(&mut self, origin: Instant) {
-        self.observation.load_begins(origin);
-    }
-
-    fn second(&mut self, results: &mut Results, elapsed: Duration) -> Option<String> {
-        if self.may_abort {
-            results.observed = self.observation.so_far().clone();
-        }
-        self.progress.second(results, elapsed)
-    }
-
-    fn ends(&mut self, end: Instant) {
-        self.observation.load_ends(end);
-    }
 }
 
 /// Where reports and the journal go.

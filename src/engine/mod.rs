@@ -52,7 +52,7 @@ use self::worker::{Assignment, Farewell, Order, Report};
 use crate::journal::Writer;
 use crate::metrics::{Recorder, Results, Stop};
 use crate::observe::generator::Watch;
-use crate::plan::{Executor, Load, Plan, StepId};
+use crate::plan::{Executor, Load, Plan, StepId, Target};
 use crate::words::Phase;
 
 pub use self::sweep::{Errand, Outcome, sweep};
@@ -62,6 +62,9 @@ const UNDO_AFTER_SIGNAL: Duration = Duration::from_secs(5);
 
 /// After an abort nobody is in a hurry.
 const UNDO_AFTER_ABORT: Duration = Duration::from_secs(30);
+
+/// How long a target may take to be ready where nobody waits for it.
+const A_LOOK: Duration = Duration::from_secs(5);
 
 /// Workers that have not ended this long after the last moment of the plan never will.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -99,6 +102,16 @@ pub enum RunPhase {
     Undo,
     /// Running the steps of teardown.
     Teardown,
+}
+
+/// Looks once whether a target is there and ready; else a sentence that says what it did instead.
+pub async fn look_at(target: &Target) -> Result<(), String> {
+    let mut target = target.clone();
+    target.wait = A_LOOK;
+    if let Some(ready) = &mut target.ready {
+        ready.within = A_LOOK;
+    }
+    ready::wait(&target).await.map(drop)
 }
 
 /// Runs a plan to its end, or to the first signal. A second signal ends it at once, whatever is left undone.

@@ -26,7 +26,7 @@ pub use histogram::{Bucket, Histogram, LONGEST, Packed};
 pub use measure::{Measured, millis, over_run, over_windows, stretches_of};
 pub use observed::{Feed, Incident, Line, Observed, Offset, Reading, Stretch, Track, Watch};
 pub use recorder::{Failure, Interval, IterationEnd, Recorder, Sample, Timings};
-pub use results::{Cleanup, Generator, Iterations, Leftover, Results, Stop};
+pub use results::{Cleanup, DatabaseCleanup, Generator, Iterations, Leftover, Results, Stop};
 pub use seconds::{Point, Seconds, StepPoint};
 pub use trend::Trend;
 pub use vitals::{Share, Used, Vitals};

@@ -32,6 +32,21 @@ pub struct Results {
     pub teardown_failures: Vec<String>,
     /// What observers saw.
     pub observed: Observed,
+    /// What was deleted from the database; `None` where nothing was to be.
+    pub database_cleanup: Option<DatabaseCleanup>,
+}
+
+/// What was deleted from the database after the run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DatabaseCleanup {
+    /// What `verify` said before the load; `None` where it was not asked, or did not answer.
+    pub before: Option<i64>,
+    /// How many rows `delete` took.
+    pub deleted: Option<u64>,
+    /// What `verify` said after that.
+    pub after: Option<i64>,
+    /// Why it could not be done to its end.
+    pub trouble: Option<String>,
 }
 
 /// The iterations started in one span.
@@ -277,6 +292,8 @@ impl Results {
         self.teardown_failures.extend_from_slice(&other.teardown_failures);
         self.teardown_failures.sort_unstable();
         self.observed.merge(&other.observed);
+        // They deleted from the same database; who found trouble is heard.
+        self.database_cleanup = self.database_cleanup.take().max(other.database_cleanup.clone());
     }
 
     /// Counts the iterations of a load that was planned by their number, and did not get to all of them.

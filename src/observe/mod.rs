@@ -3,6 +3,8 @@
 //! - [`generator`]: palier's own use of the machine, on which the trust in all figures rests
 //! - [`Observation`]: all observers of a run, on a thread and a runtime of their own
 //! - [`desk`]: what an observer is told, and where it writes down what it sees
+//! - [`checkup`]: whether observers will be able to see, for `palier doctor`
+//! - [`cleanup`]: deleting what a run has left in the database, with the settings of its observer
 //! - `logs`: lines of files that match patterns
 //! - `mysql` (feature): a MySQL or MariaDB server
 //!
@@ -29,6 +31,8 @@
 //! `metrics::measure`, `verdict::sight` says what could not be seen, `verdict::diagnosis` explains, `summarize` shows.
 //! A source of log lines other than a file feeds the same counting: see [`logs`].
 
+pub mod checkup;
+pub mod cleanup;
 pub mod desk;
 pub mod generator;
 pub mod logs;

@@ -112,6 +112,7 @@ pub fn build(profile: &Profile, settings: &Settings) -> Result<Plan, Vec<Diagnos
         slots,
         thresholds: Vec::new(),
         observers: observer::observers(profile),
+        cleanup: observer::cleanup(profile, &settings.run),
         secrets: profile.secrets.clone(),
     };
     plan.thresholds = resolve::thresholds(profile, &plan, &mut diagnostics);

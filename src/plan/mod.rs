@@ -18,7 +18,7 @@ use std::time::Duration;
 
 pub use build::{Settings, build};
 pub use executor::{Executor, Stage};
-pub use observer::{LogFile, Logs, Mysql, Observer, Pattern, Watched};
+pub use observer::{DatabaseCleanup, LogFile, Logs, Mysql, Observer, Pattern, Watched};
 pub use query::{JsonQuery, Turn};
 pub use request::{
     Body, Capture, CaptureFrom, Check, CheckTest, Escape, JsonTest, JsonType, Path, Pause, Piece, Request,
@@ -85,6 +85,8 @@ pub struct Plan {
     pub thresholds: Vec<Threshold>,
     /// What the profile can have watched beside the load, active or not; at most one of a kind.
     pub observers: Vec<Observer>,
+    /// What is deleted from the database after the run.
+    pub cleanup: Option<DatabaseCleanup>,
     /// Values that must not appear in any output.
     pub secrets: Secrets,
 }

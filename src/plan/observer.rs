@@ -64,6 +64,23 @@ pub struct Pattern {
     pub regex: regex::bytes::Regex,
 }
 
+/// What is deleted from the database, and how it is entered.
+#[derive(Clone, Debug)]
+pub struct DatabaseCleanup {
+    /// How to reach and enter it.
+    pub access: Access,
+    /// The DELETE after the run.
+    pub delete: Option<String>,
+    /// The SELECT whose first value is compared before and after.
+    pub verify: Option<String>,
+    /// The DELETE that takes the rows of every run.
+    pub sweep: Option<String>,
+    /// Whether this run uses it: where the database is observed.
+    pub active: bool,
+    /// Where it is asked for.
+    pub place: Place,
+}
+
 impl Observer {
     /// What kind of observer it is.
     pub fn kind(&self) -> ObserverKind {
@@ -72,6 +89,23 @@ impl Observer {
             Watched::Logs(_) => ObserverKind::Logs,
         }
     }
+}
+
+/// What a profile has deleted from the database.
+pub(super) fn cleanup(profile: &Profile, run: &str) -> Option<DatabaseCleanup> {
+    let (cleanup, mysql) = (profile.cleanup.as_ref()?, profile.observe.mysql.as_ref()?);
+    // A run's id is made of letters, digits and hyphens, which mean nothing in a text of SQL or in a LIKE.
+    let filled = |statement: &Option<profile::Placed<String>>| {
+        statement.as_ref().map(|statement| statement.value.replace(profile::RUN, run))
+    };
+    Some(DatabaseCleanup {
+        access: mysql.access.clone(),
+        delete: filled(&cleanup.delete),
+        verify: filled(&cleanup.verify),
+        sweep: filled(&cleanup.sweep),
+        active: profile.observe.active.iter().any(|active| active.value == ObserverKind::Mysql),
+        place: locate(profile, cleanup.place),
+    })
 }
 
 /// The observers that a profile describes.

@@ -6,6 +6,7 @@
 //! What lies beyond a profile, such as laying out schedules or giving ids, is the plan's.
 
 mod check;
+mod cleanup;
 mod compose;
 mod database;
 mod diagnostic;
@@ -25,6 +26,7 @@ mod root;
 mod scenario;
 mod secrets;
 mod selector;
+mod sql;
 mod step;
 mod tags;
 mod target;
@@ -40,6 +42,7 @@ use compose::Composed;
 use root::Read;
 
 pub use check::{Check, Condition, JsonMatcher, JsonType, StatusMatch, TextMatcher};
+pub use cleanup::{DatabaseCleanup, RUN};
 pub use database::{Access, Address, Mysql, Tls};
 pub use diagnostic::{Diagnostic, render};
 pub use expression::{Aggregation, Bound, Expression, Operator, Quantity};
@@ -81,6 +84,8 @@ pub struct Profile {
     pub thresholds: Vec<Threshold>,
     /// What is watched beside the load.
     pub observe: Observe,
+    /// What is deleted from the database after a run.
+    pub cleanup: Option<DatabaseCleanup>,
 }
 
 /// Everything that a profile is a function of.
@@ -181,6 +186,7 @@ pub fn load(request: &Request<'_>, files: &dyn Files) -> Result<Profile, Error> 
             default_thresholds,
             thresholds,
             observe,
+            cleanup,
         }) = read
     {
         let name = request.name.to_owned();
@@ -196,6 +202,7 @@ pub fn load(request: &Request<'_>, files: &dyn Files) -> Result<Profile, Error> 
             default_thresholds,
             thresholds,
             observe,
+            cleanup,
         });
     }
     diagnostics.sort_by_key(|diagnostic| diagnostic.place);

@@ -1,5 +1,6 @@
 //! The profile's own keys, read out of the tree that was put together.
 
+use super::cleanup::{self, DatabaseCleanup};
 use super::compose::ScenarioNames;
 use super::diagnostic::Diagnostic;
 use super::load::{self, Executor, Load, Stage};
@@ -23,10 +24,11 @@ pub(super) struct Read {
     pub(super) default_thresholds: bool,
     pub(super) thresholds: Vec<Threshold>,
     pub(super) observe: Observe,
+    pub(super) cleanup: Option<DatabaseCleanup>,
 }
 
 /// Keys of profiles that are still to come.
-const LATER: [&str; 3] = ["data", "group", "cleanup"];
+const LATER: [&str; 2] = ["data", "group"];
 
 /// Reads the tree.
 pub(super) fn read(root: &Node, called: &ScenarioNames, findings: &mut Findings) -> Option<Read> {
@@ -36,6 +38,7 @@ pub(super) fn read(root: &Node, called: &ScenarioNames, findings: &mut Findings)
         secrets(node, findings);
     }
     let (observe, judging) = observe::read(fields.get("observe"), fields.get("observers"), findings);
+    let cleanup = fields.get("cleanup").and_then(|node| cleanup::read(node, &observe, findings));
     let target = fields.require("target", findings).and_then(|node| target::read(node, findings));
 
     let (load, several) = (fields.get("load"), fields.get("loads"));
@@ -93,6 +96,7 @@ pub(super) fn read(root: &Node, called: &ScenarioNames, findings: &mut Findings)
         default_thresholds: defaults.unwrap_or(true),
         thresholds: list,
         observe,
+        cleanup,
     })
 }
 

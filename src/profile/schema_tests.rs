@@ -95,7 +95,7 @@ fn properties<'s>(schema: &'s Value, pointer: &str) -> BTreeSet<&'s str> {
 
 /// Which tables of the schema are those of the readers. What is read as two tables may be one of the schema, and
 /// the other way round.
-const TABLES: [(&[&str], &[&str]); 18] = [
+const TABLES: [(&[&str], &[&str]); 20] = [
     (&["the profile", "a scenario"], &[""]),
     (&["`[target]`"], &["/definitions/target"]),
     (&["`ready`"], &["/definitions/target/properties/ready"]),
@@ -113,6 +113,8 @@ const TABLES: [(&[&str], &[&str]); 18] = [
     (&["`[observe.mysql]`"], &["/definitions/observeMysql"]),
     (&["`[observe.logs]`"], &["/definitions/observeLogs"]),
     (&["a pattern"], &["/definitions/logPattern"]),
+    (&["`[cleanup]`"], &["/properties/cleanup"]),
+    (&["`[cleanup.mysql]`"], &["/definitions/cleanupMysql"]),
     // A scenario file that a load names is read a second time.
     (&["the scenario"], &[]),
 ];

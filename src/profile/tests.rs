@@ -409,7 +409,7 @@ fn names_of_steps_are_only_looked_at_when_all_steps_are_known() {
 
 #[test]
 fn what_is_not_built_yet_is_refused() {
-    let text = "observers = [\"kubernetes\", \"mysq\"]\n[data.users]\nfile = \"u.csv\"\n[cleanup.mysql]\ndelete = \"x\"\n\
+    let text = "observers = [\"kubernetes\", \"mysq\"]\n[data.users]\nfile = \"u.csv\"\n\
         [[step]]\nname = \"a\"\npost = \"/\"\nmultipart = {}\nbody_file = \"b\"\nwhen = \"x\"\nrepeat = 2\nbody = \"{{users.name}}\"\n\
         checks = [{ name = \"c\", body = { matches = \"x\" } }, { name = \"d\", size = \"1 KiB\" }]\n";
     assert_snapshot!(sound(text).errors());
@@ -427,6 +427,14 @@ fn what_is_wrong_with_observers_is_said() {
     let errors = sound(access).errors();
     assert!(!errors.contains("Secret-123"), "{errors}");
     assert_snapshot!(errors);
+}
+
+#[test]
+fn a_cleanup_that_would_take_too_much_is_refused() {
+    let text = "[cleanup.mysql]\ndelete = \"DELETE FROM employees WHERE name = 'x'\"\n\
+        verify = \"SELECT 1; DROP TABLE employees\"\nsweep = \"DELETE FROM employees\"\n\
+        [[step]]\nname = \"a\"\nget = \"/\"\n";
+    assert_snapshot!(sound(text).errors());
 }
 
 #[test]

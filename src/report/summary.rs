@@ -512,6 +512,20 @@ pub struct Cleanup {
     pub unanswered: u64,
     /// Those that were not, by name; the first 100 of them.
     pub left_behind: Vec<Leftover>,
+    /// What `[cleanup.mysql]` did; null where the run deletes nothing from the database.
+    pub database: Option<DatabaseCleanup>,
+}
+
+/// What was deleted from the database after the run.
+pub struct DatabaseCleanup {
+    /// What `verify` said before the load; null where it was not asked, or did not answer.
+    pub before: Option<i64>,
+    /// How many rows `delete` took: what was left after all else was undone; null where it was not run.
+    pub deleted: Option<u64>,
+    /// What `verify` said after that.
+    pub after: Option<i64>,
+    /// Why it could not be done to its end; null where it could.
+    pub trouble: Option<String>,
 }
 
 /// Something that the run created and could not undo.

@@ -243,6 +243,12 @@ pub(super) fn cleanup(view: &View<'_>) -> out::Cleanup {
                 reason: Some(view.mask(&left.reason)),
             })
             .collect(),
+        database: view.results.database_cleanup.as_ref().map(|found| out::DatabaseCleanup {
+            before: found.before,
+            deleted: found.deleted,
+            after: found.after,
+            trouble: found.trouble.as_deref().map(|trouble| view.mask(trouble)),
+        }),
     }
 }
 

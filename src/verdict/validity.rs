@@ -95,6 +95,20 @@ pub(super) fn reasons(plan: &Plan, results: &Results) -> Vec<Reason> {
         );
         add("unanswered", Verdict::Warn, None, text);
     }
+    if let Some(found) = &results.database_cleanup {
+        if let Some(trouble) = &found.trouble {
+            let text = format!("the database could not be cleaned up: {trouble}");
+            add("cleanup-failed", Verdict::Warn, Some(Section::Database), text);
+        }
+        if let (Some(before), Some(after)) = (found.before, found.after)
+            && before != after
+        {
+            let text = format!(
+                "`verify` of `[cleanup.mysql]` said {before} before the load and {after} after the clean-up: something was left behind, or somebody else changed it"
+            );
+            add("left-in-database", Verdict::Warn, Some(Section::Database), text);
+        }
+    }
     for failure in &results.teardown_failures {
         add("teardown-failed", Verdict::Warn, None, format!("teardown failed: {failure}"));
     }

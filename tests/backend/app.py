@@ -188,6 +188,25 @@ def delete(id):
     return jsonify(id=id, deleted=True)
 
 
+@app.post("/raises")
+def raise_salaries():
+    """Raises two salaries in one transaction, in the order given: two of these in opposite order can deadlock."""
+    body = request.get_json(force=True, silent=True) or {}
+    first, second, pause = body.get("first"), body.get("second"), float(body.get("pause", 0))
+    execute("BEGIN")
+    try:
+        for id in (first, second):
+            execute("UPDATE employees SET salary = salary + 1 WHERE id = %s", (id,))
+            if pause:
+                execute("DO SLEEP(%s)", (pause,))
+        execute("COMMIT")
+    except pymysql.err.Error:
+        if _local.connection is not None:
+            execute("ROLLBACK")
+        raise
+    return jsonify(raised=[first, second])
+
+
 @app.errorhandler(pymysql.err.MySQLError)
 def database_failed(error):
     if isinstance(error, pymysql.err.IntegrityError) and error.args[0] == ER.DUP_ENTRY:

@@ -26,3 +26,10 @@ FROM seq_1_to_200;
 CREATE USER 'app'@'127.0.0.1' IDENTIFIED BY 'app-password';
 GRANT ALL PRIVILEGES ON businessdb.* TO 'app'@'127.0.0.1';
 GRANT PROCESS ON *.* TO 'app'@'127.0.0.1';
+
+-- One who watches and cleans up, and one who may only look at a table.
+CREATE USER 'observer'@'127.0.0.1' IDENTIFIED BY 'observer-Password-1';
+GRANT PROCESS ON *.* TO 'observer'@'127.0.0.1';
+GRANT SELECT, DELETE ON businessdb.* TO 'observer'@'127.0.0.1';
+CREATE USER 'guest'@'127.0.0.1' IDENTIFIED BY 'guest-Password-1';
+GRANT SELECT ON businessdb.employees TO 'guest'@'127.0.0.1';

@@ -29,6 +29,26 @@ impl Bridge {
     }
 }
 
+/// How many connections a MariaDB refused. Its `Connection_errors_max_connections` counts only those that came when
+/// one more than `max_connections` were open; who is refused a moment later, after logging in, stands in
+/// `Aborted_connects` alone. There, too, are those whose login failed and those that went away before it, which have
+/// counters of their own; what is left was refused.
+#[derive(Clone, Copy, Debug, Default)]
+struct Refusals {
+    gone: Bridge,
+    denied: Bridge,
+    most: f64,
+}
+
+impl Refusals {
+    fn take(&mut self, (gone, denied): (f64, f64), aborted: f64, known: f64, restarted: bool) -> f64 {
+        let other = self.gone.take(gone, 0.0, restarted) + self.denied.take(denied, 0.0, restarted);
+        // A user without a right to a database counts as denied, too, though the connection was not aborted.
+        self.most = self.most.max(known).max(aborted - other);
+        self.most
+    }
+}
+
 /// All counters of a server.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
@@ -36,6 +56,7 @@ pub(super) struct Counters {
     hits: Bridge,
     reads: Bridge,
     restarts: f64,
+    refusals: Refusals,
     last: Option<(Instant, u64)>,
     /// What the connection itself had done at the last look; of a new one, nothing.
     own: Vec<(Metric, f64)>,
@@ -77,7 +98,8 @@ impl Counters {
         let mut counts = vec![(Metric::MysqlRestarts, self.restarts)];
         for (metric, raw) in &status.counts {
             // A server that was started anew has not counted what it refused before.
-            let own = if *metric == Metric::MysqlConnectionsRefused && !restarted {
+            let refuses = matches!(metric, Metric::MysqlConnectionsRefused | Metric::MysqlAbortedConnects);
+            let own = if refuses && !restarted {
                 refused
             } else {
                 count_of(&status.own, *metric) - count_of(&self.own, *metric)
@@ -89,6 +111,13 @@ impl Counters {
             counts.push((*metric, self.bridges[index].1.take(*raw, own, restarted)));
         }
         self.own.clone_from(&status.own);
+        if let Some(failures) = status.failures {
+            let aborted = count_of(&counts, Metric::MysqlAbortedConnects);
+            let known = count_of(&counts, Metric::MysqlConnectionsRefused);
+            let refused = self.refusals.take(failures, aborted, known, restarted);
+            counts.retain(|(metric, _)| *metric != Metric::MysqlConnectionsRefused);
+            counts.push((Metric::MysqlConnectionsRefused, refused));
+        }
         let buffer_pool = status.buffer_pool.map(|(requests, from_disk)| {
             let hits = self.hits.take((requests - from_disk).max(0.0), 0.0, restarted);
             (hits, self.reads.take(requests, 0.0, restarted).max(hits))
@@ -151,6 +180,29 @@ mod tests {
         counters.take(&status(1, 5.0, 0.0, 0.0), at(0));
         assert!(counters.take(&status(1, 9.0, 0.0, 0.0), at(4)).restarted);
         assert!(!counters.take(&status(3, 9.0, 0.0, 0.0), at(6)).restarted);
+    }
+
+    #[test]
+    fn mariadb_refuses_more_than_it_calls_refused() {
+        let (mut counters, start) = (Counters::default(), Instant::now());
+        let status = |aborted, known, gone, denied| Status {
+            uptime: 9,
+            counts: vec![(Metric::MysqlAbortedConnects, aborted), (Metric::MysqlConnectionsRefused, known)],
+            failures: Some((gone, denied)),
+            ..Status::default()
+        };
+        counters.take(&status(10.0, 3.0, 2.0, 4.0), start);
+        let seen = counters.take(&status(30.0, 5.0, 4.0, 7.0), start);
+        assert_eq!(count(&seen, Metric::MysqlConnectionsRefused), 20 - 2 - 3);
+        let seen = counters.take(&status(30.0, 5.0, 4.0, 27.0), start);
+        assert_eq!(count(&seen, Metric::MysqlConnectionsRefused), 15, "it never shrinks");
+        counters.refused_ourselves();
+        let seen = counters.take(&status(56.0, 5.0, 4.0, 27.0), start);
+        assert_eq!(
+            count(&seen, Metric::MysqlConnectionsRefused),
+            20,
+            "46 aborted, 25 of them others, and palier"
+        );
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! A MySQL or MariaDB server, by its own counters.
 //!
+//! - [`checkup`]: whether a server lets palier see what it asks for
+//! - [`cleanup`]: deleting what a run has left
 //! - [`connection`]: getting in, and what keeps palier out, in words
 //! - [`status`]: what one look asks for
 //! - `counters`: what a server counts since its start, as what happened since the first look
@@ -7,6 +9,8 @@
 //! One connection, kept open; what it does itself is taken out of all that is reported. `SHOW GLOBAL STATUS` needs no
 //! right but to log in; lock wait timeouts, and deadlocks on MySQL, stand in `INNODB_METRICS` and need `PROCESS`.
 
+pub mod checkup;
+pub mod cleanup;
 pub mod connection;
 mod counters;
 pub mod status;

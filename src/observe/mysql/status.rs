@@ -31,6 +31,8 @@ pub struct Status {
     pub counts: Vec<(Metric, f64)>,
     /// The part of this connection in them.
     pub own: Vec<(Metric, f64)>,
+    /// Of MariaDB: connections that went away before they logged in, and those whose login failed.
+    pub failures: Option<(f64, f64)>,
     /// Reads of `InnoDB` pages, and those that the disk had to serve.
     pub buffer_pool: Option<(f64, f64)>,
 }
@@ -55,7 +57,8 @@ const OWN: &str =
 const GLOBAL: &str = "SHOW GLOBAL STATUS WHERE Variable_name IN ('Uptime', 'Threads_connected', \
     'Connection_errors_max_connections', 'Aborted_connects', 'Innodb_row_lock_waits', 'Innodb_row_lock_time', \
     'Slow_queries', 'Questions', 'Created_tmp_disk_tables', 'Innodb_deadlocks', \
-    'Innodb_buffer_pool_read_requests', 'Innodb_buffer_pool_reads')";
+    'Innodb_buffer_pool_read_requests', 'Innodb_buffer_pool_reads', \
+    'Aborted_connects_preauth', 'Access_denied_errors')";
 
 /// A counter that is switched off stands at 0 and says nothing.
 const INNODB: &str = "SELECT NAME, COUNT FROM information_schema.INNODB_METRICS \
@@ -132,6 +135,7 @@ impl Status {
             max_connections: None,
             counts: counters(global),
             own: counters(own),
+            failures: find(global, "Aborted_connects_preauth").zip(find(global, "Access_denied_errors")),
             buffer_pool: find(global, "Innodb_buffer_pool_read_requests")
                 .zip(find(global, "Innodb_buffer_pool_reads")),
         }

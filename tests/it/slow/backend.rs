@@ -9,6 +9,7 @@ use tempfile::TempDir;
 pub(crate) struct Backend {
     folder: TempDir,
     pub(crate) url: String,
+    pub(crate) mysql_port: u16,
 }
 
 impl Backend {
@@ -19,6 +20,15 @@ impl Backend {
 
     /// Starts one with these variables in its environment.
     pub(crate) fn start_with(env: &[(&str, &str)]) -> Option<Self> {
+        Self::start_as(env, &[])
+    }
+
+    /// Starts one with these options of mariadbd.
+    pub(crate) fn start_with_options(options: &[&str]) -> Option<Self> {
+        Self::start_as(&[], options)
+    }
+
+    fn start_as(env: &[(&str, &str)], options: &[&str]) -> Option<Self> {
         let check = Command::new(script("install")).arg("--check").output().expect("a script of ours");
         if !check.status.success() {
             super::consumers::missing(&format!("the backend: {}", text(&check)));
@@ -27,22 +37,58 @@ impl Backend {
         // Short, because the path of a socket in it may have 107 bytes only.
         let folder = tempfile::Builder::new().prefix("palier-be-").tempdir().expect("a folder");
         let mut up = Command::new(script("backend"));
-        let up = up.arg("up").arg(folder.path()).envs(env.iter().copied());
+        let up = up.arg("up").arg(folder.path()).args(options).envs(env.iter().copied());
         let up = up.output().expect("a script of ours");
         assert!(up.status.success(), "{}", text(&up));
         let lines = String::from_utf8(up.stdout).expect("text");
-        let url = lines.lines().find_map(|line| line.strip_prefix("BACKEND_URL=")).expect("an address");
-        Some(Self { url: url.trim_matches('\'').to_owned(), folder })
+        let value = |name: &str| {
+            let line = lines.lines().find_map(|line| line.strip_prefix(name)).expect("a line");
+            line.trim_matches('\'').to_owned()
+        };
+        let mysql_port = value("BACKEND_MYSQL_PORT=").parse().expect("a port");
+        Some(Self { url: value("BACKEND_URL="), mysql_port, folder })
+    }
+
+    /// How palier's own user enters the database.
+    pub(crate) fn mysql_url(&self, login: &str) -> String {
+        format!("mysql://{login}@127.0.0.1:{}/businessdb", self.mysql_port)
+    }
+
+    /// The log of MariaDB, or of gunicorn.
+    pub(crate) fn log(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// What a statement answers, run as the administrator.
+    pub(crate) fn sql(&self, statement: &str) -> String {
+        let sql = Command::new(script("backend")).arg("sql").arg(self.folder.path()).arg(statement).output();
+        let sql = sql.expect("a script of ours");
+        assert!(sql.status.success(), "{}", text(&sql));
+        String::from_utf8_lossy(&sql.stdout).trim().to_owned()
+    }
+
+    /// The same, without waiting for it.
+    pub(crate) fn sql_meanwhile(&self, statement: &str) -> std::process::Child {
+        let mut command = Command::new(script("backend"));
+        command.arg("sql").arg(self.folder.path()).arg(statement).spawn().expect("a script of ours")
+    }
+
+    /// A counter of the server.
+    pub(crate) fn status(&self, variable: &str) -> u64 {
+        let answer = self.sql(&format!("SHOW GLOBAL STATUS LIKE '{variable}'"));
+        answer.split_whitespace().last().and_then(|value| value.parse().ok()).expect("a number")
+    }
+
+    /// Ends MariaDB and starts it again.
+    pub(crate) fn restart_database(&self) {
+        let restart = Command::new(script("backend")).arg("restart").arg(self.folder.path()).output();
+        let restart = restart.expect("a script of ours");
+        assert!(restart.status.success(), "{}", text(&restart));
     }
 
     /// How many employees there are.
     pub(crate) fn rows(&self) -> u64 {
         self.sql("SELECT COUNT(*) FROM employees").trim().parse().expect("a number")
-    }
-
-    /// The result of a statement, a line each.
-    pub(crate) fn sql(&self, statement: &str) -> String {
-        self.call("sql", &[statement])
     }
 
     /// Kills it, as a crash would.

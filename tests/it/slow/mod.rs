@@ -5,6 +5,7 @@
 
 pub(crate) mod backend;
 pub(crate) mod consumers;
+mod database;
 mod employees;
 mod endurance;
 mod latency;

@@ -1,0 +1,112 @@
+//! A run of the engine with all that goes on beside it: observers, who shows the run, and the clean-up of a database.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+
+use super::progress::Progress;
+use super::terminal;
+use crate::engine::{self, RunPhase, Signal, Watcher};
+use crate::journal::Writer;
+use crate::metrics::{Results, Stop};
+use crate::observe::{Observation, cleanup};
+use crate::plan::Plan;
+
+/// How long observers may take for their last look after a signal.
+const AFTER_SIGNAL: Duration = Duration::from_secs(1);
+
+/// How long deleting from the database may take.
+const CLEANUP: Duration = Duration::from_secs(60);
+
+/// Signals as they come, and the way to send one on that was for others.
+pub(super) struct Inbox {
+    pub(super) again: UnboundedSender<Signal>,
+    pub(super) signals: UnboundedReceiver<Signal>,
+}
+
+/// Lets observers look, applies the load, and cleans the database up.
+pub(super) async fn run(
+    plan: &Arc<Plan>,
+    journal: &Writer,
+    inbox: Inbox,
+    progress: &mut Progress,
+    says: bool,
+) -> Results {
+    let Inbox { again, mut signals } = inbox;
+    let mut observation = Observation::start(plan);
+    tokio::select! {
+        () = observation.settle() => {}
+        Some(signal) = signals.recv() => {
+            // It is the engine's, which then makes no load. We hold the other end.
+            let _ = again.send(signal);
+        }
+    }
+    if says {
+        for line in observation.introduce(plan) {
+            terminal::say(&plan.secrets.mask(&line));
+        }
+    }
+    let mut database_cleanup = cleanup::before(plan).await;
+    let mut onlookers = Onlookers::new(plan, progress, &mut observation);
+    let mut results = engine::run(Arc::clone(plan), journal, &mut signals, &mut onlookers).await;
+    let interrupted = matches!(results.stop, Stop::Interrupted(_));
+    let patience = if interrupted { AFTER_SIGNAL } else { Duration::MAX };
+    results.observed = tokio::select! {
+        observed = observation.finish() => Some(observed),
+        _ = signals.recv() => None,
+        () = tokio::time::sleep(patience) => None,
+    }
+    .unwrap_or_else(|| observation.so_far().clone());
+    if let Some(found) = &mut database_cleanup
+        && !matches!(results.stop, Stop::NotStarted(_))
+    {
+        let within = if interrupted { AFTER_SIGNAL } else { CLEANUP };
+        let done = tokio::select! {
+            () = cleanup::after(plan, found, within) => true,
+            _ = signals.recv() => false,
+        };
+        if !done {
+            found.trouble = Some("a signal ended it".to_owned());
+        }
+    }
+    results.database_cleanup = database_cleanup;
+    results
+}
+
+/// All that watch while the engine works: who shows the run, and who observes what is beside it.
+struct Onlookers<'a> {
+    progress: &'a mut Progress,
+    observation: &'a mut Observation,
+    /// Whether a threshold may end the run for what an observer saw.
+    may_abort: bool,
+}
+
+impl<'a> Onlookers<'a> {
+    fn new(plan: &Plan, progress: &'a mut Progress, observation: &'a mut Observation) -> Self {
+        let mut aborting = plan.thresholds.iter().filter(|threshold| threshold.abort.is_some());
+        let may_abort = aborting.any(|threshold| threshold.metric.observer().is_some());
+        Self { progress, observation, may_abort }
+    }
+}
+
+impl Watcher for Onlookers<'_> {
+    fn phase(&mut self, phase: RunPhase) {
+        self.progress.phase(phase);
+    }
+
+    fn begins(&mut self, origin: Instant) {
+        self.observation.load_begins(origin);
+    }
+
+    fn second(&mut self, results: &mut Results, elapsed: Duration) -> Option<String> {
+        if self.may_abort {
+            results.observed = self.observation.so_far().clone();
+        }
+        self.progress.second(results, elapsed)
+    }
+
+    fn ends(&mut self, end: Instant) {
+        self.observation.load_ends(end);
+    }
+}
