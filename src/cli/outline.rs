@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::plan::{Executor, Load, Pause, Plan, SpanId, Step, StepId, Threshold};
+use crate::plan::{Executor, Load, Observer, Pause, Plan, SpanId, Step, StepId, Threshold, Watched};
 use crate::profile::{Profile, Source};
 use crate::report::show::one_line;
 use crate::units::{human_duration, human_number};
@@ -109,6 +109,10 @@ pub(super) fn in_full(plan: &Plan, profile: &Profile) -> String {
         }
     };
     named("teardown", &plan.teardown);
+    for (index, observer) in plan.observers.iter().enumerate() {
+        let title = if index == 0 { "observers" } else { "" };
+        outline.entry(title, &observer_line(observer));
+    }
     outline.thresholds(plan);
     outline.entry("in all", &totals(plan));
     plan.secrets.mask(&outline.text).into_owned()
@@ -202,6 +206,19 @@ impl Outline {
             }
         }
     }
+}
+
+/// What is watched, and whether this run does.
+fn observer_line(observer: &Observer) -> String {
+    let watched = match &observer.watched {
+        Watched::Mysql(mysql) => format!("{} as {}", mysql.access.address, mysql.access.user),
+        Watched::Logs(logs) => {
+            logs.files.iter().map(|file| file.name.as_str()).collect::<Vec<_>>().join(", ")
+        }
+    };
+    let kind = observer.kind();
+    let state = if observer.active { String::new() } else { format!("  not asked for (--observe {kind})") };
+    format!("{kind:<6} {watched}{state}")
 }
 
 fn threshold_text(threshold: &Threshold) -> String {

@@ -100,9 +100,13 @@ fn the_built_in_profiles_load_in_an_empty_folder() {
         let profile = case.profile(name);
         assert_eq!(profile.target.url.to_string(), "http://localhost:5000/");
         assert_eq!(profile.target.ready.unwrap().within, Duration::from_secs(30));
-        let thresholds: Vec<_> = profile
-            .thresholds
-            .iter()
+        // What takes an observer is judged only where that is asked for.
+        assert!(profile.observe.active.is_empty());
+        let (observed, own): (Vec<_>, Vec<_>) =
+            profile.thresholds.iter().partition(|threshold| threshold.metric.observer().is_some());
+        assert_eq!(observed.len(), 8);
+        let thresholds: Vec<_> = own
+            .into_iter()
             .map(|threshold| (threshold.level, threshold.metric, threshold.text.as_str(), threshold.bound()))
             .collect();
         assert_eq!(

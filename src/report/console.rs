@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 
 use super::show::{self, compact};
-use super::summary::{Check, EndCause, EndedEarly, MetricValues, Reason, Summary, Threshold};
+use super::summary::{Check, EndCause, EndedEarly, MetricValues, ObserverState, Reason, Summary, Threshold};
 use crate::words::{Level, Metric, Outcome, Unit, Verdict};
 
 /// How the text is to look; what it says depends on the summary alone.
@@ -253,7 +253,7 @@ impl Screen<'_> {
         let (judged, rest): (Vec<&Threshold>, Vec<&Threshold>) = summary
             .thresholds
             .iter()
-            .filter(|it| !told(it))
+            .filter(|it| !told(it) && !is_unobserved(summary, it))
             .partition(|it| !matches!(it.outcome, Outcome::Pass | Outcome::Skipped));
         // That no load was made is said once, not once more for every threshold.
         if summary.is_started() {
@@ -278,6 +278,25 @@ impl Screen<'_> {
                 self.line(&format!("  {:<12}  {note}", ""));
             }
         }
+        self.unobserved(summary);
+    }
+
+    /// What only an observer sees that was not asked for: one line, however many thresholds wait for it.
+    fn unobserved(&mut self, summary: &Summary) {
+        let unobserved: Vec<&Threshold> =
+            summary.thresholds.iter().filter(|it| is_unobserved(summary, it)).collect();
+        if unobserved.is_empty() || !summary.is_started() {
+            return;
+        }
+        let names: Vec<&str> = inactive(summary).collect();
+        let text = format!(
+            "{} not judged, for want of an observer: `--observe {}` asks for it",
+            unobserved.len(),
+            names.join(",")
+        );
+        let (mark, style) = mark(Outcome::Skipped);
+        let mark = self.paint(style, mark);
+        self.line(&format!("{mark} {text}"));
     }
 
     fn line(&mut self, line: &str) {
@@ -291,6 +310,19 @@ impl Screen<'_> {
             text.to_owned()
         }
     }
+}
+
+/// The observers that the profile has and this run did not ask for.
+fn inactive(summary: &Summary) -> impl Iterator<Item = &str> {
+    let inactive = summary.observers.iter().filter(|it| it.state == ObserverState::Inactive);
+    inactive.map(|it| it.name.as_str())
+}
+
+/// Whether a threshold was skipped because its observer was not asked for.
+fn is_unobserved(summary: &Summary, threshold: &Threshold) -> bool {
+    let observer = Metric::from_name(&threshold.metric).and_then(Metric::observer);
+    threshold.outcome == Outcome::Skipped
+        && observer.is_some_and(|kind| inactive(summary).any(|name| name == kind.name()))
 }
 
 fn shown_name(check: &Check) -> String {
@@ -459,7 +491,8 @@ fn tally(summary: &Summary) -> String {
     let count = |level: Level, outcome: Outcome| {
         summary.thresholds.iter().filter(|it| it.level == level && it.outcome == outcome).count()
     };
-    let n_thresholds = summary.thresholds.iter().filter(|it| it.level == Level::Fail).count();
+    let asked = |it: &&Threshold| it.level == Level::Fail && it.outcome != Outcome::Skipped;
+    let n_thresholds = summary.thresholds.iter().filter(asked).count();
     let failed = count(Level::Fail, Outcome::Fail);
     let warnings = count(Level::Warn, Outcome::Warn);
     let not_judged = count(Level::Fail, Outcome::Invalid) + count(Level::Warn, Outcome::Invalid);
@@ -483,6 +516,8 @@ fn tally(summary: &Summary) -> String {
     if warnings > 0 {
         parts.push(plural(warnings, "warning"));
     }
+    let unobserved = summary.thresholds.iter().filter(|it| is_unobserved(summary, it)).count();
+    let skipped = skipped - unobserved;
     if skipped > 0 {
         parts.push(format!("{skipped} skipped"));
     }
