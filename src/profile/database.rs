@@ -190,8 +190,12 @@ pub(super) fn secrets(observe: Option<&Node>) -> Vec<String> {
         let mysql = observe?.table()?.get("mysql")?.table()?;
         Some(mysql.get(key)?.text()?.content.clone())
     };
-    let mut secrets = Vec::new();
-    let mut passwords: Vec<String> = text("password").into_iter().collect();
+    let mut passwords: Vec<String> = text("password").into_iter().filter(|it| !it.is_empty()).collect();
+    // As a file or a `--set` writes it.
+    let forms = |it: &String| {
+        [format!("password={it}"), format!("password = \"{it}\""), format!("password=\"{it}\"")]
+    };
+    let mut secrets: Vec<String> = passwords.iter().flat_map(forms).collect();
     if let Some(url) = text("url")
         && let Some((_, rest)) = url.split_once("://")
         && let Some((login, _)) = rest.rsplit_once('@')
