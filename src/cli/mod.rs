@@ -7,6 +7,7 @@
 //! - `planning`: from arguments to a plan, or to all that is wrong with the profile
 //! - `outline`: a plan in words
 //! - `onlookers`, `progress`, `glance`, `signals`: the run, watched and ended
+//! - `sweep_database`: what needs no journal
 //! - `leftovers`, `errand`: what journals hold, in words and as requests
 //! - `ci`, `host`, `run_id`: what is known of a run beside its profile
 //! - `env`, `terminal`, `exit`, `failure`: what palier is started with, and how it ends
@@ -31,6 +32,7 @@ mod run;
 mod run_id;
 mod signals;
 mod sweep;
+mod sweep_database;
 mod terminal;
 
 use std::ffi::OsString;

@@ -11,7 +11,7 @@ use super::errand::{self, Where};
 use super::failure::Failure;
 use super::leftovers::{plural, request};
 use super::terminal::Terminal;
-use super::{Env, ExitCode, planning, signals, terminal};
+use super::{Env, ExitCode, planning, signals, sweep_database, terminal};
 use crate::engine::{self, Errand, Outcome};
 use crate::journal::{self, Journal, Made, ReadError, Sweeping, Thing};
 use crate::report::show;
@@ -23,6 +23,7 @@ Examples:
   palier sweep                                  what the runs into palier-report left behind
   palier sweep nightly/ other/journal.jsonl
   palier sweep --dry-run                        only say what that would be
+  palier sweep --profile standard               no journal: the DELETE in `sweep` of its `[cleanup.mysql]`
   palier sweep --header \"Authorization: Bearer $TOKEN\"
 
 Secrets are in no journal: the variables that the profile named in `secrets` have to be set again.
@@ -52,6 +53,9 @@ pub(super) struct Args {
     /// Only say what would be undone
     #[arg(short = 'n', long)]
     dry_run: bool,
+    /// Delete from the database what every run of this profile left, instead of reading journals
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["paths", "headers", "target"])]
+    profile: Option<String>,
 }
 
 /// The most that is shown of one request: a journal may hold anything.
@@ -59,6 +63,9 @@ const LONGEST: usize = 1_500;
 
 /// Undoes what there is, and says what came of it.
 pub(super) fn sweep(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode, Failure> {
+    if let Some(profile) = &args.profile {
+        return sweep_database::sweep(profile, args.dry_run, args.within, env);
+    }
     let paths = journals(&args.paths)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::other(error).while_doing("cannot start a runtime"))?;
