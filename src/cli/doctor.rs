@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use super::failure::Failure;
-use super::host;
 use super::planning::{Given, ProfileArgs, plan};
 use super::terminal::Terminal;
 use super::{Env, ExitCode, terminal};
 use crate::engine;
 use crate::observe::checkup::{self, Finding, Health};
+use crate::observe::generator::limits::{self, Limits};
 use crate::plan::Plan;
 use crate::report::show::one_line;
 use crate::units::human_duration;
@@ -91,25 +91,16 @@ async fn target(plan: &Plan) -> Finding {
     }
 }
 
-/// A file for each virtual user's socket, and some for palier itself.
-const OWN_FILES: u64 = 64;
-
 /// Whether this machine lets palier be as many users as the plan wants.
 fn generator(plan: &Plan) -> Vec<Finding> {
+    limits::raise_file_limit();
     let vus: u64 = plan.loads.iter().map(|load| u64::from(load.executor.max_vus())).sum();
-    let mut findings = Vec::new();
-    let needed = vus + OWN_FILES;
-    findings.push(match host::file_limit() {
-        Some(most) if most < needed => Finding::wrong(
-            "generator",
-            format!("{vus} VUs need about {needed} open files, and {most} are allowed"),
-            Some(format!("ulimit -Hn {needed}, or LimitNOFILE= of the service that starts palier")),
-        ),
-        Some(most) => {
-            Finding::right("generator", format!("{vus} VUs need about {needed} of {most} open files"))
-        }
-        None => Finding::right("generator", format!("{vus} VUs may open as many files as they need")),
-    });
+    let shortages = Limits::now().shortages(plan);
+    let mut findings: Vec<Finding> =
+        shortages.into_iter().map(|shortage| Finding::wrong("generator", shortage, None)).collect();
+    if findings.is_empty() {
+        findings.push(Finding::right("generator", format!("files and ports are enough for {vus} VUs")));
+    }
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let cores = if cores == 1 { "1 core".to_owned() } else { format!("{cores} cores") };
     findings.push(Finding::right("generator", format!("palier may use {cores}")));
