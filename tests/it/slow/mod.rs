@@ -1,9 +1,12 @@
 //! The real thing, in real time: minutes, not seconds. `cargo test --test it -- --ignored` runs them.
 //!
-//! They need MariaDB, Python packages and the programs that read reports in a pipeline; `ci/test` installs them.
+//! They need MariaDB, Python packages, the programs that read reports in a pipeline and a Kubernetes to test on
+//! (`tests/kubebed/`); `ci/test` installs them.
 //! One that lacks a tool says so and tests nothing, unless `PALIER_TESTS_STRICT=1` makes that a failure.
 
 pub(crate) mod backend;
+mod bed;
+mod cluster;
 pub(crate) mod consumers;
 mod database;
 mod employees;

@@ -63,7 +63,7 @@ func (c *container) step(now time.Time) time.Duration {
 	if wait := c.restartAt.Sub(now); wait > 0 {
 		if c.state.Terminated != nil {
 			c.wait("CrashLoopBackOff", fmt.Sprintf("back-off %s restarting failed container=%s pod=%s_%s(%s)",
-				c.backoff, c.name, c.pod.name, c.pod.namespace, c.pod.uid))
+				c.restartAt.Sub(c.diedAt), c.name, c.pod.name, c.pod.namespace, c.pod.uid))
 			c.event(corev1.EventTypeWarning, "BackOff", "Back-off restarting failed container %s in pod %s_%s(%s)",
 				c.name, c.pod.name, c.pod.namespace, c.pod.uid)
 		}
