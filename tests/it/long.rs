@@ -1,9 +1,14 @@
 //! What takes many minutes: `ci/test --long` runs them.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::arrivals::arriving;
 use crate::slow::backend::Backend;
-use crate::slow::take_turn;
+use crate::slow::latency::{OK, agree, distribution};
+use crate::slow::{take_turn, told};
+use crate::support::cpu::on_the_first_core;
+use crate::support::metronome::{Holds, Metronome};
 use crate::support::palier::Palier;
 
 /// Generator, Flask and MariaDB share two cores, as they do in a small pipeline. The target may fail; that palier was
@@ -24,7 +29,7 @@ pub(crate) fn quick_runs(runs: u32, scale: &str) {
             .patience(Duration::from_secs(120))
             .finish();
         let verdict = run.summary()["verdict"].clone();
-        crate::slow::told(&format!(
+        told(&format!(
             "run {number}: {verdict}, lag p99 {:.2} ms, p95 {:.0} ms, sound {}",
             run.number("/generator/lag/p(99)"),
             run.number("/metrics/http_req_duration/p(95)"),
@@ -35,4 +40,35 @@ pub(crate) fn quick_runs(runs: u32, scale: &str) {
         }
     }
     assert!(invalid.is_empty(), "{} of {runs}: {invalid:#?}", invalid.len());
+}
+
+#[test]
+#[ignore = "long: finds out what this machine can do, and takes half of it"]
+fn quantiles_are_true_at_half_of_what_the_generator_can_do() {
+    let _turn = take_turn();
+    // Answers that palier has to look into: it must be the one that is at its limit, and not the server, which has to be
+    // on time at half of it.
+    let items: Vec<String> =
+        (0..100).map(|id| format!(r#"{{"id":{id},"name":"item {id}","price":12.5}}"#)).collect();
+    let body = format!(r#"{{"items":[{}],"ok":true}}"#, items.join(","));
+    let mut checks = OK.to_owned();
+    for item in [9, 39, 69, 99] {
+        let _ =
+            write!(checks, r#", {{ name = "item {item}", json = "$.items[{item}].id", equals = {item} }}"#);
+    }
+    let server = Metronome::start(Holds::from([("/", vec![Duration::ZERO])]), &body);
+    let closed = "executor = \"constant-vus\"\nvus = 32\nduration = \"3s\"";
+    let profile = arriving(closed, "").replace(OK, &checks);
+    let run = on_the_first_core(Palier::run(&profile)).args(["--target", &server.url()]).finish();
+    assert_eq!(run.count("/metrics/checks/fails"), 0);
+    let capacity = run.number("/metrics/http_reqs/rate");
+    drop(server);
+    // So many that p(99.9) has the samples that it needs, and that they are a whole number of times the distribution.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some ten thousand")]
+    let rate = ((capacity / 2.0) as u64 / 1_000).max(1) * 1_000;
+    told(&format!("capacity {capacity:.0}/s, so {rate}/s"));
+    // A request now and then finds others before it, which at half load is twice what one takes: 1 % of a time that is
+    // some hundred times as long.
+    let holds = Holds::from([("/a", distribution(Duration::from_millis(20), 1))]);
+    agree(&holds, &body, &checks, rate, 10_000_u64.div_ceil(rate).max(2));
 }

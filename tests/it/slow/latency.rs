@@ -29,12 +29,14 @@ const QUANTILES: [f64; 4] = [0.50, 0.95, 0.99, 0.999];
 
 /// Of 2,000 requests 1,700 are held for `unit`, 250 for twice, 46 for four and 4 for eight times as long: each of
 /// the quantiles lies well inside of one of these.
-fn distribution(unit: Duration, seed: u64) -> Vec<Duration> {
+pub(crate) fn distribution(unit: Duration, seed: u64) -> Vec<Duration> {
     shares(&[(1_700, unit), (250, unit * 2), (46, unit * 4), (4, unit * 8)], seed)
 }
 
+pub(crate) const OK: &str = "{ name = \"is ok\", status = 200 }";
+
 /// One load and one step for each path, each at that rate.
-fn open_loads(paths: &[&str], rate: u64, seconds: u64) -> (String, Vec<(String, String)>) {
+fn open_loads(paths: &[&str], checks: &str, rate: u64, seconds: u64) -> (String, Vec<(String, String)>) {
     let mut profile = "[target]\nurl = \"http://127.0.0.1:9\"\n".to_owned();
     let mut thresholds = "[thresholds]\n".to_owned();
     let mut files = Vec::new();
@@ -42,15 +44,13 @@ fn open_loads(paths: &[&str], rate: u64, seconds: u64) -> (String, Vec<(String, 
         let name = path.trim_start_matches('/');
         let _ = write!(
             profile,
-            "[[loads]]\nname = \"{name}\"\nexecutor = \"constant-arrival-rate\"\nrate = \"{rate}/s\"\nduration = \"{seconds}s\"\npreallocated_vus = 256\nscenario = \"{name}.toml\"\n"
+            "[[loads]]\nname = \"{name}\"\nexecutor = \"constant-arrival-rate\"\nrate = \"{rate}/s\"\nduration = \"{seconds}s\"\npreallocated_vus = 800\nscenario = \"{name}.toml\"\n"
         );
         let _ = writeln!(
             thresholds,
             "\"http_req_duration{{step:{name}}}\" = [\"p(50)<1m\", \"p(95)<1m\", \"p(99)<1m\", \"p(99.9)<1m\"]"
         );
-        let step = format!(
-            "[[step]]\nname = \"{name}\"\nget = \"{path}\"\nchecks = [{{ name = \"{name} is ok\", status = 200 }}]\n"
-        );
+        let step = format!("[[step]]\nname = \"{name}\"\nget = \"{path}\"\nchecks = [{checks}]\n");
         files.push((format!("{name}.toml"), step));
     }
     (profile + &thresholds, files)
@@ -61,12 +61,12 @@ fn open_loads(paths: &[&str], rate: u64, seconds: u64) -> (String, Vec<(String, 
 /// What else the machine does only ever adds time between the server's clock and ours, so one of five runs has to
 /// agree; an error of palier's own would show in all of them.
 #[track_caller]
-fn agree(holds: &Holds, rate: u64, seconds: u64) {
+pub(crate) fn agree(holds: &Holds, body: &str, checks: &str, rate: u64, seconds: u64) {
     let paths: Vec<&str> = holds.keys().copied().collect();
     let mut misses = Vec::new();
     for _ in 0..5 {
-        let server = Metronome::start(holds.clone());
-        let (profile, files) = open_loads(&paths, rate, seconds);
+        let server = Metronome::start(holds.clone(), body);
+        let (profile, files) = open_loads(&paths, checks, rate, seconds);
         let palier = files.iter().fold(Palier::run(&profile), |palier, (name, text)| palier.file(name, text));
         let run = on_the_first_core(palier).args(["--target", &server.url()]).finish();
         let record = server.record();
@@ -98,7 +98,7 @@ fn agree(holds: &Holds, rate: u64, seconds: u64) {
 fn quantiles_are_true_at_a_thousand_requests_a_second() {
     let _turn = super::take_turn();
     let holds = Holds::from([("/a", distribution(Duration::from_millis(10), 1))]);
-    agree(&holds, 1_000, 10);
+    agree(&holds, r#"{"ok":true}"#, OK, 1_000, 10);
 }
 
 #[test]
@@ -109,25 +109,7 @@ fn quantiles_of_two_distributions_at_once_are_true_by_step() {
         ("/a", distribution(Duration::from_millis(10), 1)),
         ("/b", distribution(Duration::from_millis(25), 2)),
     ]);
-    agree(&holds, 1_000, 10);
-}
-
-#[test]
-#[ignore = "slow: finds out what this machine can do, and takes half of it"]
-fn quantiles_are_true_at_half_of_what_the_generator_can_do() {
-    let _turn = super::take_turn();
-    let server = Metronome::start(Holds::from([("/", vec![Duration::ZERO])]));
-    let closed = "executor = \"constant-vus\"\nvus = 32\nduration = \"3s\"";
-    let run =
-        on_the_first_core(Palier::run(&arriving(closed, ""))).args(["--target", &server.url()]).finish();
-    let capacity = run.number("/metrics/http_reqs/rate");
-    drop(server);
-    // So many that p(99.9) has the samples that it needs, and that they are a whole number of times the distribution.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some ten thousand")]
-    let rate = ((capacity / 2.0) as u64 / 2_000).max(1) * 2_000;
-    told(&format!("capacity {capacity:.0}/s, so {rate}/s"));
-    let holds = Holds::from([("/a", distribution(Duration::from_millis(1), 1))]);
-    agree(&holds, rate, 10_000_u64.div_ceil(rate).max(2));
+    agree(&holds, r#"{"ok":true}"#, OK, 1_000, 10);
 }
 
 /// What a first-come-first-served queue makes of arrivals at 200/s for ten seconds when at most `users` are served at

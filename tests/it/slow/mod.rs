@@ -11,7 +11,7 @@ pub(crate) mod consumers;
 mod database;
 mod employees;
 mod endurance;
-mod latency;
+pub(crate) mod latency;
 mod reports;
 mod saturation;
 mod undo;

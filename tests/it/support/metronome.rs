@@ -13,6 +13,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rustix::buffer::spare_capacity;
+use rustix::event::Timespec;
+use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+
 /// By path, how long requests are held, in turn.
 pub(crate) type Holds = BTreeMap<&'static str, Vec<Duration>>;
 
@@ -35,8 +39,12 @@ pub(crate) struct Metronome {
 pub(crate) type Record = BTreeMap<&'static str, Vec<Duration>>;
 
 impl Metronome {
-    /// Starts a server; it listens when this returns.
-    pub(crate) fn start(holds: Holds) -> Self {
+    /// Starts a server that has that JSON in every answer; it listens when this returns.
+    pub(crate) fn start(holds: Holds, body: &str) -> Self {
+        let length = body.len();
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         listener.set_nonblocking(true).expect("a socket");
         let addr = listener.local_addr().expect("it is bound");
@@ -44,7 +52,7 @@ impl Metronome {
         let own = Arc::clone(&stopped);
         let thread = std::thread::spawn(move || {
             super::cpu::take_the_second_core();
-            serve(&listener, &holds, &own)
+            serve(&listener, &holds, answer.as_bytes(), &own)
         });
         Self { addr, stopped, thread: Some(thread) }
     }
@@ -78,29 +86,35 @@ pub(crate) fn quantile(holds: &[Duration], q: f64) -> f64 {
     sorted[rank.max(1) - 1].as_secs_f64() * 1e3
 }
 
-const ANSWER: &[u8] =
-    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 11\r\n\r\n{\"ok\":true}";
-
 /// How long nobody is looked for when nobody has come.
 const REST: Duration = Duration::from_micros(10);
 
-fn serve(listener: &TcpListener, holds: &Holds, stopped: &AtomicBool) -> Record {
+fn serve(listener: &TcpListener, holds: &Holds, answer: &[u8], stopped: &AtomicBool) -> Record {
     let mut server = Server {
         holds,
+        answer,
         turns: BTreeMap::new(),
         connections: Vec::new(),
         waiting: BinaryHeap::new(),
         record: holds.keys().map(|path| (*path, Vec::with_capacity(1 << 16))).collect(),
     };
+    let poll = epoll::create(CreateFlags::CLOEXEC).expect("an epoll");
+    let mut ready: Vec<Event> = Vec::with_capacity(64);
     while !stopped.load(Ordering::Relaxed) {
         if let Ok((stream, _)) = listener.accept() {
             stream.set_nodelay(true).expect("a socket");
             stream.set_nonblocking(true).expect("a socket");
+            let data = EventData::new_u64(server.connections.len() as u64);
+            epoll::add(&poll, &stream, data, EventFlags::IN).expect("a socket");
             server.connections.push(Some(stream));
         }
         server.answer();
         let mut is_idle = true;
-        for connection in 0..server.connections.len() {
+        ready.clear();
+        let found = epoll::wait(&poll, spare_capacity(&mut ready), Some(&Timespec::default()));
+        found.expect("an epoll of our own");
+        for event in &ready {
+            let connection = usize::try_from(event.data.u64()).expect("an index");
             is_idle &= !server.read(connection);
             server.answer();
         }
@@ -115,6 +129,7 @@ fn serve(listener: &TcpListener, holds: &Holds, stopped: &AtomicBool) -> Record 
 
 struct Server<'a> {
     holds: &'a Holds,
+    answer: &'a [u8],
     /// How many requests of each path there were.
     turns: BTreeMap<&'static str, usize>,
     connections: Vec<Option<TcpStream>>,
@@ -165,7 +180,7 @@ impl Server<'_> {
                 return;
             }
             if let Some(stream) = &mut self.connections[first.connection]
-                && stream.write_all(ANSWER).is_ok()
+                && stream.write_all(self.answer).is_ok()
             {
                 self.record.get_mut(first.path).expect("made for all").push(now - first.read);
             }
