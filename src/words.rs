@@ -97,6 +97,26 @@ named! {
         GeneratorDescriptors = "generator_descriptors",
         /// Local ports in use, as a share of those that there are; an upper bound.
         GeneratorPorts = "generator_ports",
+        /// Replicas that the autoscaler counts.
+        HpaReplicas = "hpa_replicas",
+        /// Replicas that it wants.
+        HpaDesiredReplicas = "hpa_desired_replicas",
+        /// The pods' CPU as a share of what they request, as the autoscaler sees it; its target is such a share, too.
+        HpaCpu = "hpa_cpu",
+        /// From the first time that the CPU was over its target to the first new pod that was ready.
+        HpaScaleUpTime = "hpa_scale_up_time",
+        /// From the end of the load until there were no more replicas than at its beginning.
+        HpaScaleDownTime = "hpa_scale_down_time",
+        /// Pods that are ready.
+        PodsReady = "pods_ready",
+        /// Containers of the pods that were started anew.
+        PodRestarts = "pod_restarts",
+        /// Times that a container fell into `CrashLoopBackOff`.
+        PodCrashLoops = "pod_crash_loops",
+        /// CPU that a pod uses.
+        PodCpu = "pod_cpu",
+        /// Memory that a pod uses.
+        PodMemory = "pod_memory",
         /// Connections that clients have open, palier's own not counted.
         MysqlThreadsConnected = "mysql_threads_connected",
         /// The same as a share of `max_connections`.
@@ -131,6 +151,8 @@ named! {
 named! {
     /// What watches something beside the load, by the name that profiles and `--observe` give it.
     ObserverKind {
+        /// An autoscaler of Kubernetes, and its pods.
+        Kubernetes = "kubernetes",
         /// A MySQL or MariaDB server.
         Mysql = "mysql",
         /// Lines of log files that match patterns.
@@ -314,6 +336,8 @@ impl Metric {
             | Self::DroppedIterations
             | Self::DataSent
             | Self::DataReceived
+            | Self::PodRestarts
+            | Self::PodCrashLoops
             | Self::MysqlConnectionsRefused
             | Self::MysqlAbortedConnects
             | Self::MysqlDeadlocks
@@ -333,6 +357,14 @@ impl Metric {
             | Self::GeneratorSockets
             | Self::GeneratorDescriptors
             | Self::GeneratorPorts
+            | Self::HpaReplicas
+            | Self::HpaDesiredReplicas
+            | Self::HpaCpu
+            | Self::HpaScaleUpTime
+            | Self::HpaScaleDownTime
+            | Self::PodsReady
+            | Self::PodCpu
+            | Self::PodMemory
             | Self::MysqlThreadsConnected
             | Self::MysqlConnectionsUsed => MetricKind::Gauge,
             Self::HttpReqDuration
@@ -360,6 +392,11 @@ impl Metric {
             | Self::Vus
             | Self::VusMax
             | Self::GeneratorSockets
+            | Self::HpaReplicas
+            | Self::HpaDesiredReplicas
+            | Self::PodsReady
+            | Self::PodRestarts
+            | Self::PodCrashLoops
             | Self::MysqlThreadsConnected
             | Self::MysqlConnectionsRefused
             | Self::MysqlAbortedConnects
@@ -378,9 +415,11 @@ impl Metric {
             | Self::GeneratorThrottled
             | Self::GeneratorDescriptors
             | Self::GeneratorPorts
+            | Self::HpaCpu
             | Self::MysqlConnectionsUsed
             | Self::MysqlBufferPoolHits => Unit::Fraction,
-            Self::DataSent | Self::DataReceived => Unit::Bytes,
+            Self::DataSent | Self::DataReceived | Self::PodMemory => Unit::Bytes,
+            Self::PodCpu => Unit::Cores,
             Self::HttpReqDuration
             | Self::HttpReqBlocked
             | Self::HttpReqConnecting
@@ -393,6 +432,8 @@ impl Metric {
             | Self::IterationLag
             | Self::GeneratorLag
             | Self::GeneratorDelay
+            | Self::HpaScaleUpTime
+            | Self::HpaScaleDownTime
             | Self::MysqlRowLockTime => Unit::Milliseconds,
         }
     }
@@ -426,6 +467,14 @@ impl Metric {
             | Self::GeneratorSockets
             | Self::GeneratorDescriptors
             | Self::GeneratorPorts => Section::Performance,
+            Self::HpaReplicas
+            | Self::HpaDesiredReplicas
+            | Self::HpaCpu
+            | Self::HpaScaleUpTime
+            | Self::HpaScaleDownTime => Section::Autoscaling,
+            Self::PodsReady | Self::PodRestarts | Self::PodCrashLoops | Self::PodCpu | Self::PodMemory => {
+                Section::Stability
+            }
             Self::MysqlThreadsConnected
             | Self::MysqlConnectionsUsed
             | Self::MysqlConnectionsRefused
@@ -446,6 +495,16 @@ impl Metric {
     /// Who samples it; `None` of what palier measures itself.
     pub const fn observer(self) -> Option<ObserverKind> {
         match self {
+            Self::HpaReplicas
+            | Self::HpaDesiredReplicas
+            | Self::HpaCpu
+            | Self::HpaScaleUpTime
+            | Self::HpaScaleDownTime
+            | Self::PodsReady
+            | Self::PodRestarts
+            | Self::PodCrashLoops
+            | Self::PodCpu
+            | Self::PodMemory => Some(ObserverKind::Kubernetes),
             Self::MysqlThreadsConnected
             | Self::MysqlConnectionsUsed
             | Self::MysqlConnectionsRefused
@@ -493,7 +552,13 @@ impl Metric {
 
     /// What tells its series apart, beside the time: a selector may name each of these.
     pub const fn labels(self) -> &'static [&'static str] {
-        if let Self::LogMatches = self { &["pattern", "source"] } else { &[] }
+        #[expect(clippy::wildcard_enum_match_arm, reason = "what has labels is the exception")]
+        match self {
+            Self::LogMatches => &["pattern", "source"],
+            Self::PodRestarts | Self::PodCrashLoops => &["pod", "container"],
+            Self::PodCpu | Self::PodMemory => &["pod"],
+            _ => &[],
+        }
     }
 }
 

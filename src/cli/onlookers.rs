@@ -35,8 +35,13 @@ pub(super) async fn run(
 ) -> Results {
     let Inbox { again, mut signals } = inbox;
     let mut observation = Observation::start(plan);
+    let tell = |what: &str| {
+        if says {
+            terminal::say(&plan.secrets.mask(what));
+        }
+    };
     tokio::select! {
-        () = observation.settle() => {}
+        () = observation.settle(tell) => {}
         Some(signal) = signals.recv() => {
             // It is the engine's, which then makes no load. We hold the other end.
             let _ = again.send(signal);
@@ -53,7 +58,7 @@ pub(super) async fn run(
     let interrupted = matches!(results.stop, Stop::Interrupted(_));
     let patience = if interrupted { AFTER_SIGNAL } else { Duration::MAX };
     results.observed = tokio::select! {
-        observed = observation.finish() => Some(observed),
+        observed = observation.finish(tell) => Some(observed),
         _ = signals.recv() => None,
         () = tokio::time::sleep(patience) => None,
     }

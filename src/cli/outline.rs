@@ -211,6 +211,11 @@ impl Outline {
 /// What is watched, and whether this run does.
 fn observer_line(observer: &Observer) -> String {
     let watched = match &observer.watched {
+        Watched::Kubernetes(cluster) => {
+            let namespace = cluster.namespace.as_deref().map(|name| format!(" in namespace {name}"));
+            let hpa = cluster.hpa.as_deref().map(|name| format!("hpa {name} and "));
+            format!("{}pods {}{}", hpa.unwrap_or_default(), cluster.selector, namespace.unwrap_or_default())
+        }
         Watched::Mysql(mysql) => format!("{} as {}", mysql.access.address, mysql.access.user),
         Watched::Logs(logs) => {
             logs.files.iter().map(|file| file.name.as_str()).collect::<Vec<_>>().join(", ")

@@ -159,7 +159,17 @@ pub fn over_run(plan: &Plan, results: &Results, metric: Metric, selection: &Sele
             let lower_bounds = if corrected { cell.corrected_lower_bounds } else { cell.lower_bounds };
             Measured::Trend { trend: Box::new(trend), lower_bounds }
         }
-        Metric::MysqlThreadsConnected
+        Metric::HpaReplicas
+        | Metric::HpaDesiredReplicas
+        | Metric::HpaCpu
+        | Metric::HpaScaleUpTime
+        | Metric::HpaScaleDownTime
+        | Metric::PodsReady
+        | Metric::PodRestarts
+        | Metric::PodCrashLoops
+        | Metric::PodCpu
+        | Metric::PodMemory
+        | Metric::MysqlThreadsConnected
         | Metric::MysqlConnectionsUsed
         | Metric::MysqlConnectionsRefused
         | Metric::MysqlAbortedConnects
@@ -173,7 +183,12 @@ pub fn over_run(plan: &Plan, results: &Results, metric: Metric, selection: &Sele
         | Metric::MysqlTmpDiskTables
         | Metric::MysqlRestarts
         | Metric::LogMatches => {
-            observed(plan, results, metric, selection, &stretches_of(plan, results, selection))
+            let mut selection = selection.clone();
+            if metric == Metric::HpaScaleDownTime {
+                // There is none before the load is over.
+                selection.observed = ObservedPhase::After;
+            }
+            observed(plan, results, metric, &selection, &stretches_of(plan, results, &selection))
         }
     }
 }

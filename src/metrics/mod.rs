@@ -24,7 +24,10 @@ mod vitals;
 pub use cell::{Cell, CheckCount, ErrorCount, FirstError, Trends};
 pub use histogram::{Bucket, Histogram, LONGEST, Packed};
 pub use measure::{Measured, millis, over_run, over_windows, stretches_of};
-pub use observed::{Feed, Incident, Line, Observed, Offset, Reading, Stretch, Track, Watch};
+pub use observed::{
+    Autoscaler, Feed, Incident, Line, Observed, Offset, Pod, Reading, Stretch, Symptom, SymptomKind, Track,
+    Watch,
+};
 pub use recorder::{Failure, Interval, IterationEnd, Recorder, Sample, Timings};
 pub use results::{Cleanup, DatabaseCleanup, Generator, Iterations, Leftover, Results, Stop};
 pub use seconds::{Point, Seconds, StepPoint};

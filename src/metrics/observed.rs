@@ -51,6 +51,84 @@ pub struct Watch {
     pub incidents: Vec<Incident>,
     /// What it found word for word: the first few for each pattern and source.
     pub lines: Vec<Line>,
+    /// The autoscaler that it watched.
+    pub autoscaler: Option<Autoscaler>,
+    /// The pods that it saw, in the order in which they came.
+    pub pods: Vec<Pod>,
+    /// What it saw go wrong, in order of time.
+    pub symptoms: Vec<Symptom>,
+}
+
+/// An autoscaler, as it is set up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Autoscaler {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// What it scales: `deployment/flask-backend`.
+    pub workload: String,
+    /// The fewest replicas.
+    pub min: u32,
+    /// The most replicas.
+    pub max: u32,
+    /// The CPU that it aims at, in percent of what pods request; `None` where it looks at something else.
+    pub target: Option<u32>,
+}
+
+/// A pod that was seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Pod {
+    /// What tells it from another of the same name.
+    pub uid: String,
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub born: Option<Offset>,
+    /// When it was ready for the first time.
+    pub ready: Option<Offset>,
+    /// When it was gone.
+    pub gone: Option<Offset>,
+    /// How often its containers were started anew while it was watched.
+    pub restarts: u64,
+    /// Why one of its containers ended last, or waits.
+    pub last_reason: Option<String>,
+}
+
+/// Something that was seen going wrong, of a kind that can be mended.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Symptom {
+    /// When it was seen first.
+    pub at: Offset,
+    /// What kind of thing.
+    pub kind: SymptomKind,
+    /// The pod; of what concerns the autoscaler, its name.
+    pub object: String,
+    /// The container of the pod, where it concerns one.
+    pub container: Option<String>,
+    /// What the cluster said.
+    pub evidence: Vec<String>,
+}
+
+/// What can go wrong in a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SymptomKind {
+    /// There are no CPU figures of pods: the metrics API is not there, does not answer, or has nothing new to say.
+    NoMetrics,
+    /// Pods request no CPU, so the autoscaler cannot say what share of it they use.
+    NoRequests,
+    /// A pod finds no node.
+    Unschedulable,
+    /// An image cannot be pulled.
+    Image,
+    /// A container was ended for want of memory.
+    OutOfMemory,
+    /// A container ended, and was started anew.
+    Restart,
+    /// A container ends again and again.
+    CrashLoop,
+    /// A pod that was ready is not any more.
+    Unready,
 }
 
 /// One way of looking at a source, at an interval of its own.
@@ -66,6 +144,8 @@ pub struct Feed {
     pub metrics: Vec<Metric>,
     /// When it looked with success, in order of time.
     pub looks: Vec<Offset>,
+    /// Why it could not look the last time that it could not.
+    pub trouble: Option<String>,
 }
 
 /// One value over time.
@@ -335,7 +415,14 @@ mod tests {
         let looks = looks.into_iter().map(at).collect();
         let interval = Duration::from_secs(1);
         Watch {
-            feeds: vec![Feed { name: "status".into(), interval, keeps_counts, metrics, looks }],
+            feeds: vec![Feed {
+                name: "status".into(),
+                interval,
+                keeps_counts,
+                metrics,
+                looks,
+                trouble: None,
+            }],
             ..Watch::default()
         }
     }

@@ -71,18 +71,27 @@ pub async fn observers(plan: &Plan) -> Vec<Finding> {
 
 fn topic(observer: &Observer) -> &'static str {
     match observer.watched {
+        Watched::Kubernetes(_) => "autoscaling",
         Watched::Mysql(_) => "database",
         Watched::Logs(_) => "logs",
     }
 }
 
 #[cfg_attr(
-    not(feature = "mysql"),
+    not(any(feature = "mysql", feature = "kubernetes")),
     expect(clippy::unused_async, reason = "files are looked at without waiting")
 )]
 async fn check(plan: &Plan, observer: &Observer) -> Vec<Finding> {
     match &observer.watched {
         Watched::Logs(logs) => files(logs),
+        #[cfg(feature = "kubernetes")]
+        Watched::Kubernetes(cluster) => super::kubernetes::checkup::check(cluster).await,
+        #[cfg(not(feature = "kubernetes"))]
+        Watched::Kubernetes(_) => {
+            let text =
+                format!("this build of palier cannot observe `kubernetes`, which {} asks for", plan.profile);
+            vec![Finding::wrong("autoscaling", text, None)]
+        }
         #[cfg(feature = "mysql")]
         Watched::Mysql(mysql) => super::mysql::checkup::check(mysql, plan.cleanup.as_ref()).await,
         #[cfg(not(feature = "mysql"))]

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
-use crate::words::Metric;
+use crate::metrics::{Autoscaler, SymptomKind};
+use crate::words::{Metric, ObservedPhase};
 
 /// How far the run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct Beat {
     pub at: Instant,
     /// Whether it is the look at the end of the load: what is counted from here on comes after it.
     pub is_last: bool,
+    /// The part of the run that it falls into.
+    pub phase: ObservedPhase,
 }
 
 /// The number of a feed of one observer.
@@ -45,17 +48,91 @@ pub(super) struct Report {
 #[derive(Debug)]
 pub(super) enum Tale {
     Source(String),
-    Feed { name: String, interval: Duration, keeps_counts: bool, metrics: Vec<Metric> },
-    Look { feed: usize, at: Instant },
-    Reading { metric: Metric, labels: Vec<(String, String)>, at: Instant, value: f64, of: f64 },
-    Trouble { at: Instant, why: String },
-    Missing { metric: Metric, why: String },
+    Feed {
+        name: String,
+        interval: Duration,
+        keeps_counts: bool,
+        metrics: Vec<Metric>,
+    },
+    Look {
+        feed: usize,
+        at: Instant,
+    },
+    Reading {
+        metric: Metric,
+        labels: Vec<(String, String)>,
+        at: Instant,
+        value: f64,
+        of: f64,
+    },
+    Trouble {
+        at: Instant,
+        why: String,
+    },
+    Missing {
+        metric: Metric,
+        why: String,
+    },
     Note(String),
-    Incident { at: Instant, text: String, evidence: Vec<String> },
-    Line { at: Instant, source: String, metric: Metric, labels: Vec<(String, String)>, text: String },
+    Incident {
+        at: Instant,
+        text: String,
+        evidence: Vec<String>,
+    },
+    Line {
+        at: Instant,
+        source: String,
+        metric: Metric,
+        labels: Vec<(String, String)>,
+        text: String,
+    },
+    /// A feed could not look.
+    Failed {
+        feed: usize,
+        why: String,
+    },
+    Autoscaler(Autoscaler),
+    Pod(PodSeen),
+    Symptom(SymptomSeen),
+    /// What is waited for, for those who look on.
+    Waiting(String),
     Settled,
     Patience(Duration),
     Gone,
+}
+
+/// What is known of a pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PodSeen {
+    /// What tells it from another of the same name.
+    pub uid: String,
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub born: Option<Instant>,
+    /// When it was ready for the first time.
+    pub ready: Option<Instant>,
+    /// When it was gone.
+    pub gone: Option<Instant>,
+    /// How often its containers were started anew since the first look.
+    pub restarts: u64,
+    /// Why one of its containers ended last, or waits.
+    pub last_reason: Option<String>,
+}
+
+/// Something that is seen going wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SymptomSeen {
+    /// When.
+    pub at: Instant,
+    /// What kind of thing.
+    pub kind: SymptomKind,
+    /// The pod, or the autoscaler.
+    pub object: String,
+    /// The container, where it concerns one.
+    pub container: Option<String>,
+    /// What the cluster says.
+    pub evidence: Vec<String>,
 }
 
 /// The desk of one observer. When it is dropped, the observer is done.
@@ -101,11 +178,11 @@ impl Desk {
                 Course::Load { origin } if !self.has_begun => {
                     self.has_begun = true;
                     self.next = Some(origin);
-                    return Some(Beat { at: now, is_last: false });
+                    return Some(Beat { at: now, is_last: false, phase: ObservedPhase::During });
                 }
                 Course::After { end, .. } if !self.has_ended => {
                     self.has_ended = true;
-                    return Some(Beat { at: end, is_last: true });
+                    return Some(Beat { at: end, is_last: true, phase: ObservedPhase::During });
                 }
                 Course::Before | Course::Load { .. } | Course::After { .. } => {}
             }
@@ -115,7 +192,12 @@ impl Desk {
                 let missed = now.duration_since(next).as_nanos() / interval.as_nanos().max(1);
                 let steps = u32::try_from(missed).unwrap_or(u32::MAX).saturating_add(1);
                 self.next = Some(next + interval.saturating_mul(steps));
-                return Some(Beat { at: now, is_last: false });
+                let phase = match course {
+                    Course::Before | Course::Leave => ObservedPhase::Before,
+                    Course::Load { .. } => ObservedPhase::During,
+                    Course::After { .. } => ObservedPhase::After,
+                };
+                return Some(Beat { at: now, is_last: false, phase });
             }
             tokio::select! {
                 () = tokio::time::sleep_until(next.into()) => {}
@@ -168,6 +250,31 @@ impl Desk {
     /// Notes that a look failed, and why. It is said once until a look succeeds again.
     pub fn trouble(&self, at: Instant, why: impl Into<String>) {
         self.write(Tale::Trouble { at, why: why.into() });
+    }
+
+    /// Notes that a feed could not be looked at, and why, while others could.
+    pub fn failed(&self, feed: FeedId, why: impl Into<String>) {
+        self.write(Tale::Failed { feed: feed.0, why: why.into() });
+    }
+
+    /// Notes how an autoscaler is set up; the last time counts.
+    pub fn autoscaler(&self, autoscaler: Autoscaler) {
+        self.write(Tale::Autoscaler(autoscaler));
+    }
+
+    /// Notes what is known of a pod; the last time counts.
+    pub fn pod(&self, pod: PodSeen) {
+        self.write(Tale::Pod(pod));
+    }
+
+    /// Notes something that goes wrong; twice the same thing at the same object is once.
+    pub fn symptom(&self, symptom: SymptomSeen) {
+        self.write(Tale::Symptom(symptom));
+    }
+
+    /// Says what is waited for, to those who look on.
+    pub fn waiting(&self, what: impl Into<String>) {
+        self.write(Tale::Waiting(what.into()));
     }
 
     /// Notes that the source does not have a metric, so that thresholds on it cannot be judged.

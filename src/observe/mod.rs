@@ -5,6 +5,7 @@
 //! - [`desk`]: what an observer is told, and where it writes down what it sees
 //! - [`checkup`]: whether observers will be able to see, for `palier doctor`
 //! - [`cleanup`]: deleting what a run has left in the database, with the settings of its observer
+//! - `kubernetes` (feature): an autoscaler, and its pods
 //! - `logs`: lines of files that match patterns
 //! - `mysql` (feature): a MySQL or MariaDB server
 //!
@@ -35,10 +36,13 @@ pub mod checkup;
 pub mod cleanup;
 pub mod desk;
 pub mod generator;
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
 pub mod logs;
 #[cfg(feature = "mysql")]
 pub mod mysql;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -47,7 +51,7 @@ use tokio::sync::watch;
 use tokio::task::LocalSet;
 
 use self::desk::{Course, Desk, Report, Tale};
-use crate::metrics::{Feed, Incident, Line, Observed, Offset, Reading, Watch};
+use crate::metrics::{Feed, Incident, Line, Observed, Offset, Pod, Reading, Symptom, Watch};
 use crate::plan::{Plan, Watched};
 
 /// How long the first look of all observers may take before the load starts without it.
@@ -85,7 +89,7 @@ fn run(plan: &Plan, desks: Vec<(usize, Desk)>, reports: &UnboundedSender<Report>
     LocalSet::new().block_on(&runtime, async {
         let tasks: Vec<_> = (desks.into_iter())
             .map(|(observer, desk)| {
-                let task = task(plan.observers[observer].watched.clone(), desk);
+                let task = task(plan, plan.observers[observer].watched.clone(), desk);
                 (observer, tokio::task::spawn_local(task))
             })
             .collect();
@@ -101,13 +105,24 @@ fn run(plan: &Plan, desks: Vec<(usize, Desk)>, reports: &UnboundedSender<Report>
 }
 
 /// The task of one observer.
-async fn task(watched: Watched, desk: Desk) {
+#[cfg_attr(
+    not(feature = "kubernetes"),
+    expect(unused_variables, reason = "only a cluster is watched for thresholds")
+)]
+fn task(plan: &Plan, watched: Watched, desk: Desk) -> Pin<Box<dyn Future<Output = ()>>> {
     match watched {
-        Watched::Logs(settings) => logs::watch(settings, desk).await,
+        #[cfg(feature = "kubernetes")]
+        Watched::Kubernetes(settings) => {
+            let awaited = kubernetes::Awaited::of(plan);
+            Box::pin(kubernetes::watch(settings, awaited, desk))
+        }
+        #[cfg(not(feature = "kubernetes"))]
+        Watched::Kubernetes(_) => Box::pin(async move { drop(desk) }),
+        Watched::Logs(settings) => Box::pin(logs::watch(settings, desk)),
         #[cfg(feature = "mysql")]
-        Watched::Mysql(settings) => mysql::watch(settings, desk).await,
+        Watched::Mysql(settings) => Box::pin(mysql::watch(settings, desk)),
         #[cfg(not(feature = "mysql"))]
-        Watched::Mysql(_) => drop(desk),
+        Watched::Mysql(_) => Box::pin(async move { drop(desk) }),
     }
 }
 
@@ -141,14 +156,18 @@ impl Observation {
     /// Waits until every observer has looked once, or found out that it cannot; not for long.
     ///
     /// What may take longer before a load can start, such as a cluster that is still settling, is waited for by the
-    /// observer itself before it calls [`Desk::settled`], and [`Desk::patience`] says for how long.
-    pub async fn settle(&mut self) {
+    /// observer itself before it calls [`Desk::settled`], and [`Desk::patience`] says for how long. What is waited for
+    /// is told in between.
+    pub async fn settle(&mut self, mut tell: impl FnMut(&str)) {
         let mut until = Instant::now() + PATIENCE_BEFORE;
         while self.unsettled > 0 {
             match tokio::time::timeout_at(until.into(), self.inbox.recv()).await {
                 Ok(Some(report)) => {
                     if let Tale::Patience(more) = report.tale {
                         until = until.max(Instant::now() + more);
+                    }
+                    if let Tale::Waiting(what) = &report.tale {
+                        tell(what);
                     }
                     self.take_in(report);
                 }
@@ -173,6 +192,11 @@ impl Observation {
                 | Tale::Reading { .. }
                 | Tale::Incident { .. }
                 | Tale::Line { .. }
+                | Tale::Failed { .. }
+                | Tale::Autoscaler(_)
+                | Tale::Pod(_)
+                | Tale::Symptom(_)
+                | Tale::Waiting(_)
                 | Tale::Settled
                 | Tale::Patience(_)
                 | Tale::Gone => None,
@@ -208,7 +232,7 @@ impl Observation {
 
     /// Waits for observers that have not ended, each as long as it asks for with [`Desk::patience`], and returns what
     /// all of them saw. A caller in a hurry stops waiting, and takes [`Observation::so_far`].
-    pub async fn finish(&mut self) -> Observed {
+    pub async fn finish(&mut self, mut tell: impl FnMut(&str)) -> Observed {
         let mut until = Instant::now() + PATIENCE_AFTER;
         // Where no load was made there is nothing to wait for.
         let waits = self.origin.is_some();
@@ -220,6 +244,9 @@ impl Observation {
                 Ok(Some(report)) => {
                     if let Tale::Patience(more) = report.tale {
                         until = until.max(Instant::now() + more);
+                    }
+                    if let Tale::Waiting(what) = &report.tale {
+                        tell(what);
                     }
                     self.take_in(report);
                 }
@@ -244,6 +271,11 @@ impl Observation {
             | Tale::Note(_)
             | Tale::Incident { .. }
             | Tale::Line { .. }
+            | Tale::Failed { .. }
+            | Tale::Autoscaler(_)
+            | Tale::Pod(_)
+            | Tale::Symptom(_)
+            | Tale::Waiting(_)
             | Tale::Patience(_) => match self.origin {
                 Some(origin) => self.write_down(report, origin),
                 None => self.early.push(report),
@@ -256,7 +288,14 @@ impl Observation {
         match report.tale {
             Tale::Source(source) => watch.source = Some(source),
             Tale::Feed { name, interval, keeps_counts, metrics } => {
-                watch.feeds.push(Feed { name, interval, keeps_counts, metrics, looks: Vec::new() });
+                watch.feeds.push(Feed {
+                    name,
+                    interval,
+                    keeps_counts,
+                    metrics,
+                    looks: Vec::new(),
+                    trouble: None,
+                });
             }
             Tale::Look { feed, at } => {
                 watch.trouble = None;
@@ -290,7 +329,45 @@ impl Observation {
             Tale::Line { at, source, metric, labels, text } => {
                 watch.lines.push(Line { at: offset(at, origin), source, metric, labels, text });
             }
-            Tale::Settled | Tale::Patience(_) | Tale::Gone => {}
+            Tale::Failed { feed, why } => {
+                if let Some(feed) = watch.feeds.get_mut(feed) {
+                    feed.trouble = Some(why);
+                }
+            }
+            Tale::Autoscaler(autoscaler) => watch.autoscaler = Some(autoscaler),
+            Tale::Pod(seen) => {
+                let known = watch.pods.iter().position(|pod| pod.uid == seen.uid);
+                let index = known.unwrap_or_else(|| {
+                    watch.pods.push(Pod::default());
+                    watch.pods.len() - 1
+                });
+                let at = |moment: Option<Instant>| moment.map(|moment| offset(moment, origin));
+                watch.pods[index] = Pod {
+                    born: at(seen.born),
+                    ready: at(seen.ready),
+                    gone: at(seen.gone),
+                    uid: seen.uid,
+                    name: seen.name,
+                    restarts: seen.restarts,
+                    last_reason: seen.last_reason,
+                };
+            }
+            Tale::Symptom(seen) => {
+                let is_known = |symptom: &Symptom| {
+                    (symptom.kind, &symptom.object, &symptom.container)
+                        == (seen.kind, &seen.object, &seen.container)
+                };
+                if !watch.symptoms.iter().any(is_known) {
+                    watch.symptoms.push(Symptom {
+                        at: offset(seen.at, origin),
+                        kind: seen.kind,
+                        object: seen.object,
+                        container: seen.container,
+                        evidence: seen.evidence,
+                    });
+                }
+            }
+            Tale::Waiting(_) | Tale::Settled | Tale::Patience(_) | Tale::Gone => {}
         }
     }
 }

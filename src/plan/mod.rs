@@ -18,7 +18,7 @@ use std::time::Duration;
 
 pub use build::{Settings, build};
 pub use executor::{Executor, Stage};
-pub use observer::{DatabaseCleanup, LogFile, Logs, Mysql, Observer, Pattern, Watched};
+pub use observer::{DatabaseCleanup, Kubernetes, LogFile, Logs, Mysql, Observer, Pattern, Watched};
 pub use query::{JsonQuery, Turn};
 pub use request::{
     Body, Capture, CaptureFrom, Check, CheckTest, Escape, JsonTest, JsonType, Path, Pause, Piece, Request,

@@ -22,10 +22,31 @@ pub struct Observer {
 /// What an observer watches.
 #[derive(Clone, Debug)]
 pub enum Watched {
+    /// An autoscaler of Kubernetes, and its pods.
+    Kubernetes(Kubernetes),
     /// A MySQL or MariaDB server.
     Mysql(Mysql),
     /// Log files.
     Logs(Logs),
+}
+
+/// An autoscaler and its pods that are watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kubernetes {
+    /// The context of the kubeconfig; `None` for the current one, or the cluster that palier itself runs in.
+    pub context: Option<String>,
+    /// The namespace; `None` for that of the context.
+    pub namespace: Option<String>,
+    /// The name of the autoscaler; without it only pods are watched.
+    pub hpa: Option<String>,
+    /// The labels of the pods.
+    pub selector: String,
+    /// The time between two looks.
+    pub interval: Duration,
+    /// How long the load may wait for a steady state.
+    pub settle: Duration,
+    /// How long after the load thresholds on what comes after it are waited for.
+    pub follow: Duration,
 }
 
 /// A MySQL or MariaDB server that is watched.
@@ -85,6 +106,7 @@ impl Observer {
     /// What kind of observer it is.
     pub fn kind(&self) -> ObserverKind {
         match self.watched {
+            Watched::Kubernetes(_) => ObserverKind::Kubernetes,
             Watched::Mysql(_) => ObserverKind::Mysql,
             Watched::Logs(_) => ObserverKind::Logs,
         }
@@ -116,6 +138,18 @@ pub(super) fn observers(profile: &Profile) -> Vec<Observer> {
         observer.active = observe.active.iter().any(|active| active.value == observer.kind());
         observer
     };
+    let kubernetes = observe.kubernetes.as_ref().map(|cluster| {
+        let watched = Kubernetes {
+            context: cluster.context.clone(),
+            namespace: cluster.namespace.clone(),
+            hpa: cluster.hpa.clone(),
+            selector: cluster.selector.clone(),
+            interval: cluster.interval,
+            settle: cluster.settle,
+            follow: cluster.follow,
+        };
+        observer(Watched::Kubernetes(watched), cluster.place)
+    });
     let mysql = observe.mysql.as_ref().map(|mysql| {
         let watched = Mysql { access: mysql.access.clone(), interval: mysql.interval };
         observer(Watched::Mysql(watched), mysql.place)
@@ -132,5 +166,5 @@ pub(super) fn observers(profile: &Profile) -> Vec<Observer> {
         };
         observer(Watched::Logs(watched), logs.place)
     });
-    mysql.into_iter().chain(logs).collect()
+    kubernetes.into_iter().chain(mysql).chain(logs).collect()
 }

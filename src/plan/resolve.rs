@@ -267,6 +267,11 @@ fn selection(plan: &Plan, written: &profile::Threshold, diagnostics: &mut Vec<Di
             },
         }
     }
+    let has_phase = written.selector.iter().any(|part| part.key == SelectorKey::ObservedPhase);
+    if written.metric == Metric::HpaScaleDownTime && !has_phase {
+        // There is none before the load is over.
+        selection.observed = ObservedPhase::After;
+    }
     let selects = |key: &SelectorKey| written.selector.iter().find(|part| part.key == *key);
     if let (Some(part), Some(_)) = (selects(&SelectorKey::ObservedPhase), selects(&SelectorKey::Stage))
         && selection.observed != ObservedPhase::During

@@ -7,6 +7,7 @@
 
 mod check;
 mod cleanup;
+mod cluster;
 mod compose;
 mod database;
 mod diagnostic;
@@ -43,6 +44,7 @@ use root::Read;
 
 pub use check::{Check, Condition, JsonMatcher, JsonType, StatusMatch, TextMatcher};
 pub use cleanup::{DatabaseCleanup, RUN};
+pub use cluster::Kubernetes;
 pub use database::{Access, Address, Mysql, Tls};
 pub use diagnostic::{Diagnostic, render};
 pub use expression::{Aggregation, Bound, Expression, Operator, Quantity};

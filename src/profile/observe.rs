@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::cluster::{self, Kubernetes};
 use super::database::{self, Mysql};
 use super::diagnostic::Diagnostic;
 use super::nearest::suggestion;
@@ -14,11 +15,13 @@ use super::tree::Node;
 use crate::words::ObserverKind;
 
 /// Observers that are still to come.
-const LATER: [&str; 2] = ["kubernetes", "prometheus"];
+const LATER: [&str; 1] = ["prometheus"];
 
 /// What `[observe]` and `observers` say.
 #[derive(Clone, Debug, Default)]
 pub struct Observe {
+    /// `[observe.kubernetes]`.
+    pub kubernetes: Option<Kubernetes>,
     /// `[observe.mysql]`.
     pub mysql: Option<Mysql>,
     /// `[observe.logs]`.
@@ -54,6 +57,7 @@ impl Observe {
     /// Whether an observer is described.
     pub fn describes(&self, kind: ObserverKind) -> bool {
         match kind {
+            ObserverKind::Kubernetes => self.kubernetes.is_some(),
             ObserverKind::Mysql => self.mysql.is_some(),
             ObserverKind::Logs => self.logs.is_some(),
         }
@@ -83,6 +87,13 @@ pub(super) fn read<'t>(
     } else if let Some(node) = observe
         && let Some(mut fields) = Fields::of(node, "observe", "`[observe]`", findings)
     {
+        if let Some(node) = fields.get("kubernetes")
+            && let Some(mut fields) = Fields::of(node, "kubernetes", "`[observe.kubernetes]`", findings)
+        {
+            found.kubernetes = cluster::read(&mut fields, findings);
+            judging.push(Judging::of(ObserverKind::Kubernetes, &mut fields));
+            fields.finish(&["logs"], findings);
+        }
         if let Some(node) = fields.get("mysql")
             && let Some(mut fields) = Fields::of(node, "mysql", "`[observe.mysql]`", findings)
         {
@@ -136,16 +147,25 @@ fn active(node: &Node, described: &Observe, findings: &mut Findings) -> Vec<Plac
                 )
                 .help(format!("say what to watch in a table `[observe.{kind}]`")),
             );
-        } else if kind == ObserverKind::Mysql && !cfg!(feature = "mysql") {
+        } else if !is_built_in(kind) {
             findings.add(
-                Diagnostic::new(place, "this build of palier cannot observe `mysql`")
-                    .help("take one that was built with the feature `mysql`, as by default"),
+                Diagnostic::new(place, format!("this build of palier cannot observe `{kind}`"))
+                    .help(format!("take one that was built with the feature `{kind}`, as by default")),
             );
         } else if !active.iter().any(|other| other.value == kind) {
             active.push(Placed::new(kind, place));
         }
     }
     active
+}
+
+/// Whether this build has what it takes.
+const fn is_built_in(kind: ObserverKind) -> bool {
+    match kind {
+        ObserverKind::Kubernetes => cfg!(feature = "kubernetes"),
+        ObserverKind::Mysql => cfg!(feature = "mysql"),
+        ObserverKind::Logs => true,
+    }
 }
 
 fn unknown(name: &str, place: Place) -> Diagnostic {

@@ -261,6 +261,9 @@ fn with_metrics(mut schema: Value) -> Value {
     for (list, of) in of_profile.into_iter().chain(of_observers) {
         let table = match of {
             None => &mut schema["properties"][list],
+            Some(ObserverKind::Kubernetes) => {
+                &mut schema["definitions"]["observeKubernetes"]["properties"][list]
+            }
             Some(ObserverKind::Mysql) => &mut schema["definitions"]["observeMysql"]["properties"][list],
             Some(ObserverKind::Logs) => &mut schema["definitions"]["observeLogs"]["properties"][list],
         };

@@ -61,8 +61,8 @@ pub(super) struct Names {
 /// The keys of selectors that tags cannot take.
 pub(super) const RESERVED: [&str; 6] = ["step", "load", "stage", "phase", "status", "cause"];
 
-/// Metrics of observers, which this version does not have yet.
-const OF_OBSERVERS: [&str; 4] = ["hpa_", "pod_", "pods_", "prom"];
+/// How names begin that the design has for metrics, and this version does not have yet.
+const OF_OBSERVERS: [&str; 1] = ["prom"];
 
 /// Reads a key of `[thresholds]` or `[warnings]`.
 pub(super) fn read(
@@ -228,6 +228,16 @@ fn fits(key: &SelectorKey, metric: Metric) -> bool {
         | Metric::GeneratorSockets
         | Metric::GeneratorDescriptors
         | Metric::GeneratorPorts
+        | Metric::HpaReplicas
+        | Metric::HpaDesiredReplicas
+        | Metric::HpaCpu
+        | Metric::HpaScaleUpTime
+        | Metric::HpaScaleDownTime
+        | Metric::PodsReady
+        | Metric::PodRestarts
+        | Metric::PodCrashLoops
+        | Metric::PodCpu
+        | Metric::PodMemory
         | Metric::MysqlThreadsConnected
         | Metric::MysqlConnectionsUsed
         | Metric::MysqlConnectionsRefused
@@ -336,7 +346,7 @@ mod tests {
             ("http_req_duratoin", "unknown metric `http_req_duratoin` / did you mean `http_req_duration`?"),
             (
                 "hpa_replicas",
-                "`hpa_replicas` is not supported by this version yet / it comes with the observers",
+                "`hpa_replicas` is sampled by the observer `kubernetes`, and the profile has none / describe it in a table `[observe.kubernetes]`",
             ),
             (
                 "checks{step:create employe}",

@@ -413,10 +413,34 @@ fn names_of_steps_are_only_looked_at_when_all_steps_are_known() {
 
 #[test]
 fn what_is_not_built_yet_is_refused() {
-    let text = "observers = [\"kubernetes\", \"mysq\"]\n[data.users]\nfile = \"u.csv\"\n\
+    let text = "observers = [\"prometheus\", \"mysq\"]\n[data.users]\nfile = \"u.csv\"\n\
         [[step]]\nname = \"a\"\npost = \"/\"\nmultipart = {}\nbody_file = \"b\"\nwhen = \"x\"\nrepeat = 2\nbody = \"{{users.name}}\"\n\
         checks = [{ name = \"c\", body = { matches = \"x\" } }, { name = \"d\", size = \"1 KiB\" }]\n";
     assert_snapshot!(sound(text).errors());
+}
+
+#[test]
+#[cfg(not(feature = "kubernetes"))]
+fn a_cluster_takes_a_build_that_knows_them() {
+    let text = "observers = [\"kubernetes\"]\nobserve.kubernetes.selector = \"app=x\"\n[[step]]\nname = \"a\"\nget = \"/\"\n";
+    let errors = sound(text).errors();
+    assert!(errors.contains("this build of palier cannot observe `kubernetes`"), "{errors}");
+    assert!(errors.contains("p.toml:"), "{errors}");
+}
+
+#[test]
+fn a_cluster_is_read_with_its_defaults() {
+    let text = "[observe.kubernetes]\nselector = \"app=x\"\nhpa = \"backend\"\nfollow = \"0s\"\n\
+        [[step]]\nname = \"a\"\nget = \"/\"\n";
+    let profile = sound(text).profile("p.toml");
+    let cluster = profile.observe.kubernetes.expect("a cluster");
+    assert_eq!((cluster.hpa.as_deref(), cluster.namespace), (Some("backend"), None));
+    assert_eq!((cluster.settle.as_secs(), cluster.follow.as_secs(), cluster.interval.as_secs()), (120, 0, 1));
+    let errors = sound("[observe.kubernetes]\nselector = \"app=x,\"\nlogs = true\n").errors();
+    assert!(
+        errors.contains("`selector` has an empty part") && errors.contains("`logs` is not supported"),
+        "{errors}"
+    );
 }
 
 #[test]

@@ -76,7 +76,7 @@ pub fn summarize(
         facts,
         diagnosis,
         observers: observed::observers(&view),
-        pods: Vec::new(),
+        pods: observed::pods(&view),
     }
 }
 

@@ -40,6 +40,34 @@ pub(super) fn observers(view: &View<'_>) -> Vec<out::Observer> {
     view.plan.observers.iter().zip(watches).map(|(observer, watch)| seen(view, observer, watch)).collect()
 }
 
+/// The pods of all observers, in order of birth.
+pub(super) fn pods(view: &View<'_>) -> Vec<out::Pod> {
+    let watches = &view.results.observed.watches;
+    let mut all: Vec<_> =
+        watches.iter().flat_map(|watch| watch.pods.iter().map(move |pod| (watch, pod))).collect();
+    all.sort_by(|(_, a), (_, b)| (a.born, &a.name).cmp(&(b.born, &b.name)));
+    all.into_iter()
+        .map(|(watch, pod)| {
+            let labels = [("pod".to_owned(), pod.name.clone())];
+            let most = |metric| {
+                let tracks = watch.tracks_of(metric, &labels);
+                tracks.flat_map(|track| &track.points).map(|point| point.value).reduce(f64::max)
+            };
+            out::Pod {
+                name: view.mask(&pod.name),
+                born: pod.born.map(ms),
+                ready: pod.ready.map(ms),
+                gone: pod.gone.map(ms),
+                restarts: pod.restarts,
+                last_reason: pod.last_reason.as_deref().map(|reason| view.mask(reason)),
+                cpu: most(Metric::PodCpu),
+                memory: most(Metric::PodMemory),
+                requests: None,
+            }
+        })
+        .collect()
+}
+
 fn seen(view: &View<'_>, observer: &Observer, watch: &Watch) -> out::Observer {
     let over = view.results.observed.over.unwrap_or(Offset::after(view.results.elapsed));
     let load = Stretch { from: Offset::ZERO, to: over };

@@ -50,6 +50,9 @@ pub(super) fn rule(plan: &Plan, results: &Results, threshold: &Threshold) -> Rul
             let text = format!("{subject} has no samples, which is allowed");
             return Ruling::without_figure("no-data", Outcome::Pass, text);
         }
+        if let Sight::Partial(why) = sight {
+            return Ruling::invalid("not-observed", format!("{subject} could not be judged: {why}"));
+        }
         let what = if threshold.window.is_some() { "no window with enough samples" } else { "no samples" };
         return Ruling::invalid("no-data", format!("{subject} has {what}, so it could not be judged"));
     };

@@ -36,7 +36,9 @@ pub(super) fn sight(plan: &Plan, results: &Results, threshold: &Threshold) -> Si
     }
     let stretches = stretches_of(plan, results, &threshold.selection);
     let (share, end) = watch.unsampled(threshold.metric, &stretches);
-    let trouble = watch.trouble.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+    let mut of_feeds = watch.feeds.iter().filter(|feed| feed.metrics.contains(&threshold.metric));
+    let trouble = watch.trouble.as_ref().or_else(|| of_feeds.find_map(|feed| feed.trouble.as_ref()));
+    let trouble = trouble.map(|why| format!(" ({why})")).unwrap_or_default();
     if share > UNSAMPLED {
         let share = Fraction::new(share).map(Fraction::human).unwrap_or_default();
         return Sight::Partial(format!("the observer `{kind}` did not see {share} of the time{trouble}"));

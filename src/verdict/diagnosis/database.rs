@@ -6,7 +6,7 @@ use super::{Case, Diagnosis, Fact, Hint};
 use crate::metrics::{Line, Offset, Reading, Stretch, Watch, stretches_of};
 use crate::plan::Selection;
 use crate::units::{Fraction, human_duration, human_number};
-use crate::words::{Metric, Outcome, Phase, Section};
+use crate::words::{Metric, ObserverKind, Outcome, Phase, Section};
 
 /// From this share of `max_connections` on, a database is at its limit: whoever comes next may be refused.
 const LIMIT: f64 = 0.995;
@@ -19,7 +19,10 @@ const LINES: usize = 3;
 
 /// Looks at what observers of the database and of its logs saw.
 pub(super) fn diagnose(case: Case<'_>, diagnosis: &mut Diagnosis) {
-    for watch in &case.results.observed.watches {
+    for (observer, watch) in case.plan.observers.iter().zip(&case.results.observed.watches) {
+        if observer.kind() == ObserverKind::Kubernetes {
+            continue;
+        }
         diagnosis.facts.extend(watch.incidents.iter().map(|incident| Fact {
             at: Some(incident.at),
             topic: "database",

@@ -3,6 +3,7 @@
 //!
 //! A file for each thing that is observed; [`diagnose`] asks them all.
 
+mod cluster;
 mod database;
 
 use crate::metrics::{Offset, Results};
@@ -58,6 +59,7 @@ struct Case<'a> {
 pub fn diagnose(plan: &Plan, results: &Results, judgement: &Judgement) -> Diagnosis {
     let case = Case { plan, results, judgement };
     let mut diagnosis = Diagnosis::default();
+    cluster::diagnose(case, &mut diagnosis);
     database::diagnose(case, &mut diagnosis);
     diagnosis.facts.sort_by_key(|fact| fact.at);
     if judgement.verdict == Verdict::Pass {

@@ -4,6 +4,7 @@
 //! (`tests/kubebed/`); `ci/test` installs them.
 //! One that lacks a tool says so and tests nothing, unless `PALIER_TESTS_STRICT=1` makes that a failure.
 
+mod autoscaler;
 pub(crate) mod backend;
 mod bed;
 mod cluster;
