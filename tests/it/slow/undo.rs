@@ -11,6 +11,29 @@ fn quick(backend: &Backend, time_scale: &str) -> Palier {
         .patience(Duration::from_secs(180))
 }
 
+/// Thirty users, each of whom has an employee for most of the time: a run that ends in the middle has many to undo.
+const HOLDING: &str = r#"
+pause = "50ms"
+[target]
+url = "http://127.0.0.1:9"
+ready = { get = "/health" }
+[load]
+executor = "constant-vus"
+vus = 30
+duration = "4s"
+[[step]]
+name = "create employee"
+post = "/employees"
+json = { name = "LoadTest User {{run}}-{{vu}}-{{iteration}}", email = "loadtest-{{uuid}}@example.com" }
+capture = { id = { json = "$.id" } }
+undo = "delete employee"
+pause = "400ms"
+[[step]]
+name = "delete employee"
+delete = "/employees/{{id}}"
+needs = ["id"]
+"#;
+
 /// The names of the employees that load tests have left.
 fn left(backend: &Backend) -> Vec<String> {
     let names = backend.sql("SELECT name FROM employees WHERE name LIKE 'LoadTest User%'");
@@ -64,10 +87,11 @@ fn deletions_that_fail_one_time_in_five_leave_as_many_rows_as_before() {
     everything_is_undone(&run, &backend, before, "at the end");
 }
 
-/// Sends a signal at a random moment of a run of three seconds.
+/// Sends a signal at a random moment of a run of four seconds.
 fn at_a_random_moment(backend: &Backend, signal: Signal) -> (Running, Instant, String) {
-    let moment = Duration::from_millis(fastrand::u64(150..3_000));
-    let running = quick(backend, "0.1").start().wait(moment).signal(signal);
+    let moment = Duration::from_millis(fastrand::u64(200..3_500));
+    let run = Palier::run(HOLDING).args(["--target", &backend.url]).patience(Duration::from_secs(60));
+    let running = run.start().wait(moment).signal(signal);
     (running, Instant::now(), format!("{signal:?} after {moment:?}"))
 }
 
@@ -77,6 +101,7 @@ fn interrupted_at_any_moment_it_leaves_as_many_rows_as_before() {
     let _turn = super::take_turn();
     let Some(backend) = Backend::start() else { return };
     let before = backend.rows();
+    let mut created = 0;
     for signal in [Signal::INT, Signal::TERM].repeat(10) {
         let (running, signalled, what) = at_a_random_moment(&backend, signal);
         let run = running.finish();
@@ -85,7 +110,9 @@ fn interrupted_at_any_moment_it_leaves_as_many_rows_as_before() {
         assert!(took < Duration::from_secs(7), "{what}: {took:?}");
         assert_eq!(run.summary()["run"]["ended_early"]["cause"], "interrupt", "{what}");
         everything_is_undone(&run, &backend, before, &what);
+        created += run.count("/cleanup/created");
     }
+    assert!(created > 500, "it was interrupted in the middle of things: {created} created");
 }
 
 #[test]
@@ -108,7 +135,7 @@ fn killed_at_any_moment_and_swept_it_leaves_nothing_that_was_answered() {
         unknown += only_what_cannot_be_known_is_left(&backend, before, &swept.stdout, &what);
         run.then(["sweep"]).exit(0);
     }
-    assert!(undone > 10, "it was killed in the middle of things: {undone} undone, {unknown} unknown");
+    assert!(undone > 100, "it was killed in the middle of things: {undone} undone, {unknown} unknown");
 }
 
 #[test]
