@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use clap::ValueEnum as _;
+
 use super::ci::{self, Provider};
 use super::exit::Ending;
 use super::failure::Failure;
@@ -136,6 +138,7 @@ pub(super) fn run(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode
         environment: ci::environment(env, &std::path::absolute(&args.out).unwrap_or_default()),
         host: host::host(),
         memory: host::peak_memory(),
+        command: command(args, &plan),
         notes: [notes(args, &plan), shortages].concat(),
         exit_code: ExitCode::of(ending, args.on_warn).code(),
     };
@@ -219,6 +222,43 @@ impl<'a> Destination<'a> {
     }
 }
 
+/// The command that runs the same again: what came from variables of the environment stands in it as an option.
+fn command(args: &Args, plan: &Plan) -> String {
+    let Args { profile, wait, demo, on_warn, .. } = args;
+    let mut words = vec!["palier".to_owned(), "run".to_owned(), profile.profile.clone()];
+    if *demo {
+        words.push("--demo".to_owned());
+    } else if profile.target.is_some() {
+        // As the plan has it, without credentials.
+        words.extend(["--target".to_owned(), plan.target.url.clone()]);
+    }
+    for set in &profile.set {
+        words.extend(["--set".to_owned(), set.clone()]);
+    }
+    #[expect(clippy::float_cmp, reason = "1 is what nobody asked to change")]
+    if profile.time_scale != 1.0 {
+        words.extend(["--time-scale".to_owned(), profile.time_scale.to_string()]);
+    }
+    if let Some(wait) = wait {
+        words.extend(["--wait".to_owned(), format!("{}ms", wait.as_millis())]);
+    }
+    if *on_warn != OnWarn::default() {
+        let name = on_warn.to_possible_value().map(|it| it.get_name().to_owned());
+        words.extend(name.into_iter().flat_map(|name| ["--on-warn".to_owned(), name]));
+    }
+    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let is_plain = |it: char| it.is_ascii_alphanumeric() || "-_./:=@%+,".contains(it);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
 /// How the run differs from what its profile says, a sentence each.
 fn notes(args: &Args, plan: &Plan) -> Vec<String> {
     let mut notes = Vec::new();
@@ -240,4 +280,21 @@ fn notes(args: &Args, plan: &Plan) -> Vec<String> {
         notes.push(format!("`--set {set}` changes the profile."));
     }
     notes.iter().map(|note| plan.secrets.mask(note).into_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn a_shell_takes_words_as_they_were_given() {
+        for (word, shown) in [
+            ("load.stages=5", "load.stages=5"),
+            ("load.stages[2].target=50", "'load.stages[2].target=50'"),
+            ("it's", r"'it'\''s'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quoted(word), shown);
+        }
+    }
 }

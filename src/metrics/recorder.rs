@@ -1,5 +1,6 @@
 //! A worker's own recorder: no lock, no atomic, no allocation for a request that goes well.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::cell::{Cell, CheckCount, ErrorCount, FirstError, keep_first};
@@ -113,6 +114,8 @@ pub(super) struct Second {
     pub(super) steps: Vec<StepSecond>,
     pub(super) iterations: Vec<u64>,
     pub(super) vus: Vec<(u32, u32)>,
+    /// Errors by their kind.
+    pub(super) error_kinds: BTreeMap<ErrorKind, u64>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -269,6 +272,9 @@ impl Recorder {
         }
         if !seen {
             self.exemplified.push(key);
+        }
+        if self.in_series[usize::from(sample.span.0)] {
+            *self.second(sample.start).error_kinds.entry(kind).or_default() += 1;
         }
     }
 

@@ -240,6 +240,9 @@ impl Results {
         for (index, add) in second.iterations.iter().enumerate() {
             *entry(&mut point.iterations, index) += add;
         }
+        for (kind, add) in &second.error_kinds {
+            *point.error_kinds.entry(*kind).or_default() += add;
+        }
         if first {
             for (index, (running, existing)) in second.vus.iter().enumerate() {
                 *entry(&mut point.vus, index) += running;

@@ -1,8 +1,10 @@
 //! The series: what happened in each second of the load.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Packed, Vitals};
+use crate::words::ErrorKind;
 
 /// A series keeps at most this many points, an hour of seconds; then neighbours are merged, so that memory does
 /// not grow with the length of a run.
@@ -30,6 +32,8 @@ pub struct Point {
     pub vus_max: Vec<u32>,
     /// What the generator used of the machine.
     pub vitals: Vitals,
+    /// Errors of requests that were started, by their kind.
+    pub error_kinds: BTreeMap<ErrorKind, u64>,
 }
 
 /// One step in one point of the series.
@@ -123,6 +127,9 @@ impl Point {
             *entry(&mut self.iterations, index) += add;
         }
         self.vitals.merge(&other.vitals);
+        for (kind, add) in &other.error_kinds {
+            *self.error_kinds.entry(*kind).or_default() += add;
+        }
         if let Gauges::Add = gauges {
             for (own, others) in [(&mut self.vus, &other.vus), (&mut self.vus_max, &other.vus_max)] {
                 for (index, add) in others.iter().enumerate() {

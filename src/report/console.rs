@@ -472,7 +472,7 @@ fn mark(outcome: Outcome) -> (&'static str, Style) {
 
 /// What was asked for, with air around the operator: `http_req_duration p(95) < 500ms`; after a name of its own,
 /// in brackets.
-fn spaced(threshold: &Threshold) -> String {
+pub(super) fn spaced(threshold: &Threshold) -> String {
     let Threshold { id, metric, expression, aggregation, operator, .. } = threshold;
     let rest = expression.trim_start().strip_prefix(aggregation.as_str()).map(str::trim_start);
     let condition = match rest.and_then(|it| it.strip_prefix(operator.as_str())) {
@@ -487,7 +487,7 @@ fn spaced(threshold: &Threshold) -> String {
 }
 
 /// The verdict in numbers: `2 of 11 thresholds do not hold, 1 warning`.
-fn tally(summary: &Summary) -> String {
+pub(super) fn tally(summary: &Summary) -> String {
     let count = |level: Level, outcome: Outcome| {
         summary.thresholds.iter().filter(|it| it.level == level && it.outcome == outcome).count()
     };
@@ -535,7 +535,7 @@ fn short_end(ended: &EndedEarly) -> String {
     }
 }
 
-fn plural(n: usize, noun: &str) -> String {
+pub(super) fn plural(n: usize, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 

@@ -13,6 +13,7 @@ pub mod console;
 pub mod distribution;
 pub mod gitlab;
 pub mod hlog;
+pub mod html;
 pub mod json;
 pub mod junit;
 pub mod k6;
@@ -37,7 +38,9 @@ pub enum Format {
     Summary,
     /// The verdict as a test report.
     Junit,
-    /// The verdict on a page.
+    /// All that a person wants to know, on a page.
+    Html,
+    /// The verdict on a page of the pipeline.
     Markdown,
     /// The verdict as an image.
     BadgeSvg,
@@ -55,12 +58,13 @@ pub enum Format {
 
 impl Format {
     /// The one that people open.
-    pub const PAGE: Self = Self::Markdown;
+    pub const PAGE: Self = Self::Html;
 
     /// Every format, the most needed first: should the time run out, what is written is what counts.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Summary,
         Self::Junit,
+        Self::Html,
         Self::Markdown,
         Self::BadgeSvg,
         Self::BadgeJson,
@@ -75,6 +79,7 @@ impl Format {
         match self {
             Self::Summary => "summary.json",
             Self::Junit => "junit.xml",
+            Self::Html => "report.html",
             Self::Markdown => "summary.md",
             Self::BadgeSvg => "badge.svg",
             Self::BadgeJson => "badge.json",
@@ -95,6 +100,7 @@ impl Format {
         match self {
             Self::Summary => json::render(summary),
             Self::Junit => junit::render(summary),
+            Self::Html => html::render(summary),
             Self::Markdown => markdown::render(summary),
             Self::BadgeSvg => badge::svg(summary),
             Self::BadgeJson => badge::json(summary),

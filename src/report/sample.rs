@@ -9,6 +9,9 @@
     reason = "figures made by hand are small"
 )]
 
+mod long;
+mod standard;
+
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
@@ -22,7 +25,19 @@ use super::summary::{
 };
 use crate::words::{ErrorKind, Level, Metric, Outcome, Section, Unit, Verdict};
 
-/// Every sample with its name.
+pub(crate) use long::long;
+pub(crate) use standard::{standard_fail, standard_invalid, standard_pass};
+
+/// Samples of a run with observers, with their names.
+pub(crate) fn observed() -> [(&'static str, Summary); 3] {
+    [
+        ("standard-pass", standard_pass()),
+        ("standard-fail", standard_fail()),
+        ("standard-invalid", standard_invalid()),
+    ]
+}
+
+/// Every sample of a short run without observers, with its name.
 pub(crate) fn all() -> [(&'static str, Summary); 5] {
     [
         ("pass", pass()),
@@ -382,6 +397,7 @@ fn run() -> Run {
             job_url: Some("https://github.com/example/shop/actions/runs/1".into()),
             report_url: None,
         },
+        command: Some("palier run quick --on-warn warn".into()),
         notes: Vec::new(),
     }
 }
@@ -556,6 +572,7 @@ fn point(second: u32) -> Point {
         requests: 178,
         failed: 0,
         errors: 0,
+        error_kinds: BTreeMap::new(),
         iterations: 25,
         sent: 21_364,
         received: 72_994,

@@ -13,8 +13,8 @@ fn generated() -> Vec<(String, String)> {
     let schema = SchemaSettings::draft07().for_serialize().into_generator().into_root_schema_for::<Summary>();
     let mut schema = serde_json::to_string_pretty(&schema).expect("a schema is JSON");
     schema.push('\n');
-    let samples =
-        sample::all().map(|(name, it)| (format!("tests/samples/summary-{name}.json"), json::render(&it)));
+    let samples = (sample::all().into_iter().chain(sample::observed()))
+        .map(|(name, it)| (format!("tests/samples/summary-{name}.json"), json::render(&it)));
     [("summary.schema.json".to_owned(), schema)].into_iter().chain(samples).collect()
 }
 

@@ -144,6 +144,8 @@ pub struct Run {
     pub ended_early: Option<EndedEarly>,
     /// The pipeline and the commit that the run belongs to.
     pub environment: Environment,
+    /// The command that runs the same again, secrets masked; null where it is not known.
+    pub command: Option<String>,
     /// What a reader must know of how the run differed from its profile, one sentence each: overrides, the
     /// thresholds that hold by default, limits that palier set by itself.
     pub notes: Vec<String>,
@@ -479,6 +481,9 @@ pub struct Point {
     pub failed: u64,
     /// Of them failed, or with a check that did not hold (`errors`).
     pub errors: u64,
+    /// The same by what went wrong; kinds that did not occur are left out.
+    #[serde(default)]
+    pub error_kinds: BTreeMap<ErrorKind, u64>,
     /// Iterations completed.
     pub iterations: u64,
     /// Bytes written to the wire.

@@ -30,6 +30,8 @@ pub struct Circumstances {
     pub host: Host,
     /// The most memory that the process held, in bytes.
     pub memory: Option<u64>,
+    /// The command that runs the same again.
+    pub command: String,
     /// What a reader must know of how the run differed from its profile, one sentence each.
     pub notes: Vec<String>,
     /// The code that the process will exit with.
@@ -151,6 +153,7 @@ fn run(view: &View<'_>, circumstances: &Circumstances) -> out::Run {
             text: view.mask(&text),
         }),
         environment: circumstances.environment.clone(),
+        command: Some(view.mask(&circumstances.command)),
         notes: notes.iter().map(|note| view.mask(note)).collect(),
     }
 }

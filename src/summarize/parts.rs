@@ -214,6 +214,7 @@ pub(super) fn series(view: &View<'_>) -> out::Series {
                 requests: total.requests,
                 failed: total.failed,
                 errors: total.errors,
+                error_kinds: point.error_kinds.clone(),
                 iterations: point.iterations.iter().sum(),
                 sent: total.sent,
                 received: total.received,

@@ -421,7 +421,7 @@ pub(crate) fn binary() -> PathBuf {
 }
 
 /// Every file that a run leaves.
-pub(crate) const REPORTS: [&str; 9] = [
+pub(crate) const REPORTS: [&str; 10] = [
     "annotations.json",
     "badge.json",
     "badge.svg",
@@ -429,6 +429,7 @@ pub(crate) const REPORTS: [&str; 9] = [
     "k6-summary.json",
     "latency.hlog",
     "metrics.txt",
+    "report.html",
     "summary.json",
     "summary.md",
 ];

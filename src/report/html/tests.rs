@@ -1,0 +1,104 @@
+//! What can be said of the page without a browser; `tests/consumers/check_report.mjs` opens it in one.
+
+use super::*;
+use crate::report::sample;
+
+/// Elements of a page that load or run something.
+fn pages() -> Vec<(&'static str, String)> {
+    let samples = sample::all().into_iter().chain(sample::observed());
+    samples.map(|(name, summary)| (name, render(&summary))).collect()
+}
+
+/// The page without tags, as a reader sees its words.
+fn words(page: &str) -> String {
+    let body = page.split("<body>").nth(1).expect("a body").split("<script").next().expect("text");
+    let texts: Vec<&str> =
+        body.split('<').filter_map(|it| it.split_once('>')).map(|(_, text)| text).collect();
+    let words = texts.join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
+    [("&#x2f;", "/"), ("&#x27;", "'"), ("&quot;", "\""), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")]
+        .iter()
+        .fold(words, |words, (escaped, plain)| words.replace(escaped, plain))
+}
+
+#[test]
+fn every_summary_can_be_drawn() {
+    for (name, page) in pages() {
+        assert!(page.trim_end().ends_with("</html>"), "{name}: {page:.2000}");
+    }
+}
+
+#[test]
+fn the_verdict_and_its_reasons_come_first() {
+    for (name, summary) in sample::all().into_iter().chain(sample::observed()) {
+        let words = words(&render(&summary));
+        let verdict = summary.verdict.name().to_uppercase();
+        assert!(words.starts_with(&verdict), "{name}: {words:.300}");
+        let asked = words.find("What was asked").expect("thresholds");
+        for reason in &summary.reasons {
+            let text = &reason.text;
+            assert!(words.find(text).is_some_and(|at| at < asked), "{name}: {text} in {words:.2000}");
+        }
+    }
+}
+
+#[test]
+fn it_asks_for_nothing_else() {
+    for (name, page) in pages() {
+        for part in ["src=", "@import", "url(", "<iframe", "<object", " style=", "onclick"] {
+            assert!(!page.contains(part), "{name} holds {part}");
+        }
+        for href in page.split("href=\"").skip(1) {
+            assert!(href.starts_with("data:,\"") || href.starts_with("https:"), "{name}: {href:.80}");
+        }
+    }
+}
+
+#[test]
+fn text_from_outside_makes_no_markup() {
+    let page = render(&sample::hostile());
+    let clean = render(&sample::fail());
+    let tags = |page: &str, tag: &str| page.matches(tag).count();
+    assert_eq!(tags(&page, "<script"), tags(&clean, "<script"));
+    assert!(!page.contains("<script>alert"));
+    assert!(!page.contains('\u{1b}') && !page.contains('\u{202e}') && !page.contains('\0'));
+    assert!(page.contains("&lt;script&gt;"));
+}
+
+#[test]
+fn a_long_run_stays_below_a_megabyte() {
+    let page = render(&sample::long());
+    assert!(page.len() < 1 << 20, "{} bytes", page.len());
+}
+
+#[test]
+fn a_run_of_a_day_is_no_larger() {
+    let mut summary = sample::long();
+    let point = summary.series.points[0].clone();
+    summary.series.resolution = 24;
+    summary.series.points = (0..3_600)
+        .map(|n| {
+            let time = crate::report::summary::Ms(f64::from(n) * 24_000.0);
+            crate::report::summary::Point { time, ..point.clone() }
+        })
+        .collect();
+    let page = render(&summary);
+    assert!(page.len() < 1 << 20, "{} bytes", page.len());
+}
+
+#[test]
+fn the_words_of_a_failed_run() {
+    // Up to the charts; the figures of what follows are those of other reports.
+    let words = words(&render(&sample::standard_fail()));
+    let first = words.split(" Over time").next().expect("the beginning");
+    insta::assert_snapshot!("page-words", first);
+}
+
+/// For looking at: `cargo test --release --lib -- --ignored --nocapture drawing_takes`.
+#[test]
+#[ignore = "measures time, which means something in a release build only"]
+fn drawing_takes_a_moment() {
+    let summary = sample::long();
+    let start = std::time::Instant::now();
+    let page = render(&summary);
+    println!("{} bytes in {:?}", page.len(), start.elapsed());
+}
