@@ -111,7 +111,8 @@ impl Watcher for Onlookers<'_> {
         self.progress.second(results, elapsed)
     }
 
-    fn ends(&mut self, end: Instant) {
+    fn ends(&mut self, results: &Results, end: Instant) {
         self.observation.load_ends(end);
+        self.progress.ends(results, end);
     }
 }

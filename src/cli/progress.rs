@@ -2,14 +2,14 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::ci::Provider;
 use super::glance::{Glance, stage_text, stages_at};
 use super::outline::{clock, counted, loads_line};
 use super::terminal::{Terminal, width_of_errors};
 use crate::engine::{RunPhase, Watcher};
-use crate::metrics::Results;
+use crate::metrics::{Results, Stop};
 use crate::plan::Plan;
 use crate::report::show::{NONE, shortened};
 use crate::units::{Fraction, human_duration, human_number};
@@ -176,16 +176,20 @@ impl<W: Write> Progress<W> {
                 let line = line(&time, &stage, &now, &lately);
                 self.draw(&line.chars().take(width).collect::<String>());
             }
-            ProgressMode::Plain if second / EVERY > self.last / EVERY => {
-                self.last = second;
-                let lately = Glance::new(results, second, EVERY);
-                let width = self.stage_width;
-                let stage = format!("{:<width$}", shortened(&stage, 60));
-                let line = line(&clock(Duration::from_secs(second)), &stage, &lately, &lately);
-                self.write(&format!("{line}\n"));
-            }
+            ProgressMode::Plain if second / EVERY > self.last / EVERY => self.show_plain(results, second),
             ProgressMode::Auto | ProgressMode::Plain | ProgressMode::None => {}
         }
+    }
+
+    /// A line for the seconds since the last one.
+    fn show_plain(&mut self, results: &Results, second: u64) {
+        let stage = stages_at(&self.plan, second);
+        let lately = Glance::new(results, second, second - self.last);
+        let width = self.stage_width;
+        let stage = format!("{:<width$}", shortened(&stage, 60));
+        let line = line(&clock(Duration::from_secs(second)), &stage, &lately, &lately);
+        self.last = second;
+        self.write(&format!("{line}\n"));
     }
 }
 
@@ -221,6 +225,14 @@ impl<W: Write> Watcher for Progress<W> {
                     self.say(&format!("teardown: {}", counted(self.plan.teardown.len(), "step")));
                 }
             }
+        }
+    }
+
+    /// The seconds since the last plain line would else be seen nowhere: a load of 30 s ends before its thirtieth tick.
+    fn ends(&mut self, results: &Results, _end: Instant) {
+        let second = results.elapsed.as_secs();
+        if self.mode == ProgressMode::Plain && results.stop == Stop::Done && second > self.last {
+            self.show_plain(results, second);
         }
     }
 
@@ -265,6 +277,22 @@ mod tests {
           0m20s  stage 2 10s→0 VUs     2 VUs      12 req/s  p95 30 ms    errors 25.0 %
         interrupted: undoing what was created; a second signal ends it at once
         ");
+    }
+
+    #[test]
+    fn the_last_seconds_have_a_line_of_their_own() {
+        let plan = Arc::new(sample::plan());
+        let mut results = sample::results(&plan);
+        let mut progress =
+            Progress::to(Vec::new(), Arc::clone(&plan), ProgressMode::Plain, Provider::Other, || 120);
+        for second in 1..20 {
+            assert_eq!(progress.second(&mut results, Duration::from_secs(second)), None);
+        }
+        results.elapsed = Duration::from_secs(20);
+        progress.ends(&results, Instant::now());
+        let text = String::from_utf8(progress.out).expect("text");
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert!(text.lines().last().is_some_and(|line| line.starts_with("  0m20s  stage 2")), "{text}");
     }
 
     #[test]

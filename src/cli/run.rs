@@ -239,6 +239,9 @@ fn command(args: &Args, plan: &Plan) -> String {
     if profile.time_scale != 1.0 {
         words.extend(["--time-scale".to_owned(), profile.time_scale.to_string()]);
     }
+    if let Some(observe) = &profile.observe {
+        words.extend(["--observe".to_owned(), observe.clone()]);
+    }
     if let Some(wait) = wait {
         words.extend(["--wait".to_owned(), format!("{}ms", wait.as_millis())]);
     }

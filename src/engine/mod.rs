@@ -85,8 +85,8 @@ pub trait Watcher {
     /// saw so far may be added to the results.
     fn second(&mut self, results: &mut Results, elapsed: Duration) -> Option<String>;
 
-    /// The last iteration was over at that moment; what follows is teardown.
-    fn ends(&mut self, _end: Instant) {}
+    /// The last iteration was over at that moment, with these results; what follows is teardown.
+    fn ends(&mut self, _results: &Results, _end: Instant) {}
 }
 
 /// The parts of a run, as a watcher is told of them.
@@ -336,11 +336,12 @@ async fn load(
             }
         }
     }
-    watcher.ends(Instant::now());
+    let ended = Instant::now();
     results.elapsed = match stopped_at {
         Some(at) => at.saturating_duration_since(origin).min(plan.duration()),
         None => results.ends.iter().copied().max().unwrap_or_default().min(plan.duration()),
     };
+    watcher.ends(results, ended);
     for load in &plan.loads {
         results.count_unstarted(load);
     }

@@ -106,6 +106,8 @@ fn no_escape_sequence_is_written_where_nobody_can_see_colours() {
         let shown: String = match name {
             "summary.md" => report.split('`').step_by(2).collect(),
             "summary.json" => String::new(),
+            // It has a script of its own.
+            "report.html" => report.replace("<script>\n\"use strict\";", ""),
             _ => report,
         };
         assert!(!shown.contains("<script>"), "{name}");

@@ -46,10 +46,10 @@ pub(super) type Moment = (f64, Option<f64>);
 pub(super) enum Shape {
     /// From point to point, that thick.
     Curve(f64),
-    /// The same, dashed.
-    Dashed(f64),
     /// Constant until the next point.
     Steps,
+    /// The same, dashed.
+    DashedSteps,
     /// Filled down to zero.
     Area,
     /// A bar for each point, on top of those of the series before it.
@@ -72,21 +72,22 @@ pub(super) struct Timeline {
 /// The measures of a drawing.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Size {
-    pub(super) name: &'static str,
     pub(super) width: f64,
     pub(super) height: f64,
-    /// What the labels on both sides need.
+    /// What the labels on the left need.
     pub(super) margin: f64,
+    /// What those on the right need; the same in all charts, so that one moment is one place.
+    pub(super) right: f64,
     pub(super) font: f64,
     pub(super) n_moments: usize,
 }
 
 /// For a page that is wide enough.
 pub(super) const WIDE: Size =
-    Size { name: "wide", width: 1080.0, height: 172.0, margin: 62.0, font: 11.5, n_moments: 12 };
+    Size { width: 1080.0, height: 172.0, margin: 62.0, right: 48.0, font: 11.5, n_moments: 12 };
 /// For a phone.
 pub(super) const NARROW: Size =
-    Size { name: "narrow", width: 350.0, height: 150.0, margin: 46.0, font: 10.5, n_moments: 5 };
+    Size { width: 350.0, height: 150.0, margin: 46.0, right: 28.0, font: 10.5, n_moments: 5 };
 
 const TOP: f64 = 20.0;
 const BOTTOM: f64 = 20.0;
@@ -99,8 +100,7 @@ impl Chart {
 
     /// The drawing.
     pub(super) fn draw(&self, timeline: &Timeline, size: Size) -> String {
-        let right =
-            size.width - if size.name == NARROW.name && self.right.is_none() { 10.0 } else { size.margin };
+        let right = size.width - size.right;
         let [from, to] = timeline.span;
         let x = Scale::linear([from, to], [size.margin, right]);
         let places = [size.height - BOTTOM, TOP];
@@ -125,10 +125,10 @@ impl Chart {
             let last = timeline.resolution;
             match line.shape {
                 Shape::Curve(width) => svg.stroke(line.ink, &curve(&points, &x, scale), width, ""),
-                Shape::Dashed(width) => {
-                    svg.stroke(line.ink, &curve(&points, &x, scale), width, " stroke-dasharray=\"5 3\"");
-                }
                 Shape::Steps => svg.stroke(line.ink, &steps(&points, &x, scale, last), 1.8, ""),
+                Shape::DashedSteps => {
+                    svg.stroke(line.ink, &steps(&points, &x, scale, last), 1.6, " stroke-dasharray=\"5 3\"");
+                }
                 Shape::Area => {
                     svg.fill(line.ink, &area(&points, &x, scale), 0.16);
                     svg.stroke(line.ink, &curve(&points, &x, scale), 1.4, "");
@@ -155,7 +155,7 @@ impl Chart {
                 svg.rect(BAND, [start, TOP], [end - start, bottom - TOP], 1.0);
             }
             // As much of the name as there is room for.
-            let room = ((end - start) / (size.font * 0.56)) as usize;
+            let room = ((end - start - 6.0) / (size.font * 0.62)).max(0.0) as usize;
             if room >= 3 {
                 let name = show::shortened(name, room);
                 svg.text(TEXT, [start + 3.0, TOP - 6.0], size.font, Anchor::Start, &name);
@@ -262,7 +262,7 @@ fn thinned(points: &Points, [from, to]: [f64; 2], columns: usize, shape: Shape) 
         let known = || group.iter().filter_map(|(_, value)| *value);
         let value = match shape {
             Shape::Stack => Some(known().sum::<f64>() / group.len() as f64),
-            Shape::Curve(_) | Shape::Dashed(_) | Shape::Steps | Shape::Area => known().reduce(f64::max),
+            Shape::Curve(_) | Shape::Steps | Shape::DashedSteps | Shape::Area => known().reduce(f64::max),
         };
         thin.push((group[0].0, value));
         start += length.max(1);

@@ -88,7 +88,7 @@ fn latency(summary: &Summary) -> Chart {
         ("max", |it| it.max),
     ];
     // The greatest first, so that it lies beneath the others.
-    let order = [4, 0, 1, 3, 2];
+    let order = [4, 0, 1, 2, 3];
     let lines: Vec<Line> = order
         .into_iter()
         .map(|n| Line {
@@ -250,7 +250,7 @@ fn chart(title: &str, series: &[&ObservedSeries]) -> Option<Chart> {
             name: name(series, one_metric),
             ink,
             shape: match series.metric.as_str() {
-                "hpa_desired_replicas" => Shape::Dashed(1.4),
+                "hpa_desired_replicas" => Shape::DashedSteps,
                 _ if unit == Unit::Count && !series.counter => Shape::Steps,
                 _ => Shape::Curve(1.6),
             },

@@ -29,7 +29,9 @@ pub(super) struct Reason {
 
 /// The reasons of the verdict, the worst first.
 pub(super) fn reasons(summary: &Summary) -> Vec<Reason> {
-    let reasons = summary.reasons.iter().take(MOST_ROWS);
+    // That no load was made is said once, not once more for everything that was asked.
+    let reasons = summary.reasons.iter().filter(|it| summary.is_started() || it.threshold.is_none());
+    let reasons = reasons.take(MOST_ROWS);
     let reasons = reasons.map(|reason| {
         let threshold = summary.thresholds.iter().find(|it| reason.threshold.as_ref() == Some(&it.id));
         Reason {

@@ -308,7 +308,7 @@ fn swatch(ink: Ink, shape: Shape) -> String {
         Shape::Stack | Shape::Area => {
             svg.rect(ink, [1.0, 1.0], [14.0, 8.0], if shape == Shape::Area { 0.5 } else { 1.0 });
         }
-        Shape::Dashed(_) => svg.line(ink, [0.0, 5.0], [16.0, 5.0], 2.4, "5 3"),
+        Shape::DashedSteps => svg.line(ink, [0.0, 5.0], [16.0, 5.0], 2.4, "5 3"),
         Shape::Curve(_) | Shape::Steps => svg.line(ink, [0.0, 5.0], [16.0, 5.0], 2.4, ""),
     }
     svg.finish()

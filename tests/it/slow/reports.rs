@@ -15,6 +15,7 @@ fn are_read(run: &Done) {
     consumers::accept("check-openmetrics.sh", &[&path("metrics.txt")]);
     consumers::accept("check-annotations.py", &[&path("annotations.json")]);
     consumers::accept("check-hlog.sh", &[&path("latency.hlog")]);
+    consumers::accept("check-report.sh", &[&path("report.html"), "How it was measured"]);
     consumers::validate(&consumers::root().join("summary.schema.json"), &file("summary.json"));
 }
 
