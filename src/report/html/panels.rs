@@ -179,6 +179,28 @@ fn errors(summary: &Summary) -> Chart {
     }
 }
 
+/// What palier itself took of the machine, beside which its figures are to be read.
+pub(super) fn of_generator(summary: &Summary) -> Option<Chart> {
+    let points = over_time(&summary.series.points, |it| it.generator_cpu);
+    let line = Line {
+        name: "CPU of palier".into(),
+        ink: SERIES[6],
+        shape: Shape::Curve(1.6),
+        on_right: false,
+        points,
+    };
+    let chart = Chart {
+        title: "The generator's share of its CPU".into(),
+        note: None,
+        lines: vec![line],
+        left: Unit::Fraction,
+        right: None,
+        is_log: false,
+        bounds: Vec::new(),
+    };
+    (!chart.is_empty()).then_some(chart)
+}
+
 /// Metrics that are drawn together, with a title. Those of observers that stand here nowhere get a chart each.
 const GROUPS: [(&str, &[&str]); 6] = [
     ("Replicas", &["hpa_replicas", "hpa_desired_replicas", "pods_ready"]),

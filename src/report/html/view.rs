@@ -115,6 +115,7 @@ impl Page {
         let timeline = panels::timeline(summary);
         let mut charts = panels::of_load(summary);
         charts.extend(panels::of_observers(&summary.observers));
+        charts.extend(panels::of_generator(summary));
         let panels: Vec<Panel> =
             charts.iter().enumerate().map(|(n, chart)| panel(n, chart, &timeline)).collect();
         let profile = one_line(&run.profile.name);

@@ -400,6 +400,7 @@ fn point(second: u32, limited: bool) -> Point {
         p95: ms(2.7 + 0.5 * n),
         p99: ms(4.0 + 1.4 * n),
         max: ms((5.6 + 4.0 * n) * spike),
+        generator_cpu: Some(0.15 + 0.01 * vus),
     }
 }
 
