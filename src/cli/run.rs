@@ -152,13 +152,26 @@ pub(super) fn run(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode
         let _ = destination.outputs.write_all(&summary);
     }
 
+    ending.written &= tell(args, env, terminal, &destination, &summary, &problems);
+    Ok(ExitCode::of(ending, args.on_warn))
+}
+
+/// Says how the run ended; whether that could be said.
+fn tell(
+    args: &Args,
+    env: &Env,
+    terminal: Terminal,
+    destination: &Destination<'_>,
+    summary: &Summary,
+    problems: &[WriteError],
+) -> bool {
     let report = destination.outputs.path(Format::PAGE).display().to_string();
     let look = Look { colour: terminal.colour, width: terminal::width(), report: Some(&report) };
-    let mut text = console::render(&summary, &look);
+    let mut text = console::render(summary, &look);
     if Provider::detect(env) == Provider::GitHub {
-        text += &annotations::render(&summary);
+        text += &annotations::render(summary);
     }
-    for problem in &problems {
+    for problem in problems {
         terminal.complain(problem, None);
     }
     if args.verbose {
@@ -166,11 +179,12 @@ pub(super) fn run(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode
             terminal::say(&destination.outputs.path(format).display().to_string());
         }
     }
-    if let Err(error) = terminal::print(&text) {
+    let printed = terminal::print(&text);
+    if let Err(error) = printed {
         Failure::other(error).while_doing("cannot print the result").tell(env, terminal);
-        ending.written = false;
+        return false;
     }
-    Ok(ExitCode::of(ending, args.on_warn))
+    true
 }
 
 /// Where reports and the journal go.
