@@ -36,7 +36,12 @@ pub(crate) fn distribution(unit: Duration, seed: u64) -> Vec<Duration> {
 pub(crate) const OK: &str = "{ name = \"is ok\", status = 200 }";
 
 /// One load and one step for each path, each at that rate.
-fn open_loads(paths: &[&str], checks: &str, rate: u64, seconds: u64) -> (String, Vec<(String, String)>) {
+pub(crate) fn open_loads(
+    paths: &[&str],
+    checks: &str,
+    rate: u64,
+    seconds: u64,
+) -> (String, Vec<(String, String)>) {
     let mut profile = "[target]\nurl = \"http://127.0.0.1:9\"\n".to_owned();
     let mut thresholds = "[thresholds]\n".to_owned();
     let mut files = Vec::new();
