@@ -16,7 +16,7 @@
 //! can be undone, and what was asked for and not answered can at least be named. `undone` and `refused` may wait
 //! for the next of these lines, for a second at most: to undo a thing twice is no error.
 //!
-//! No secret is in it: a [`seal`](crate::journal::seal) puts the name of its variable there, and headers that carry
+//! No secret is in it: a [`seal`] puts the name of its variable there, and headers that carry
 //! credentials of another origin are left out. A journal says nothing of the load; it is no report.
 //!
 //! - `line`: the lines, written and read

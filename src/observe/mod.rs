@@ -14,7 +14,7 @@
 //! 1. A name in [`ObserverKind`](crate::words::ObserverKind) and its metrics in [`Metric`](crate::words::Metric):
 //!    kind, unit, section, observer and labels; the compiler names every place that has to know them.
 //! 2. Its table in `profile::observe`, its settings in `plan::observer` ([`Watched`]).
-//! 3. A task `watch(settings, desk)` here, started by [`task`]. It declares its feeds, tries to look once, calls
+//! 3. A task `watch(settings, desk)` here, started by `task`. It declares its feeds, tries to look once, calls
 //!    [`Desk::settled`] whatever came of it, and then looks whenever [`Desk::beat`] returns:
 //!
 //! ```text

@@ -1,7 +1,7 @@
 //! Lines of logs that match patterns.
 //!
 //! - [`tally`]: which patterns a line matches, how often that was, and the first few lines as evidence
-//! - [`file`]: new lines of a file, whatever becomes of the file
+//! - [`mod@file`]: new lines of a file, whatever becomes of the file
 //!
 //! A [`Tally`] does not know where lines come from: whoever streams the log of a pod gives its lines to one, under the
 //! name of the pod and its container, and declares a feed for it.
