@@ -136,7 +136,9 @@ impl Chart {
                 Shape::Stack => svg.fill(line.ink, &bars(&points, &x, scale, last, &mut floor), 1.0),
             }
         }
-        for (bound, label) in &self.bounds {
+        let [lowest, highest] = left.values();
+        // One beyond the scale would be drawn at its edge, where it is not.
+        for (bound, label) in self.bounds.iter().filter(|(bound, _)| lowest <= *bound && *bound <= highest) {
             let y = left.at(*bound);
             svg.line(BAD, [size.margin, y], [right, y], 1.2, "6 4");
             svg.text(BAD, [right - 4.0, y - 4.0], size.font, Anchor::End, label);
@@ -185,8 +187,10 @@ impl Chart {
         let values = || own.clone().flat_map(|line| line.points.iter().filter_map(|(_, value)| *value));
         let bound = self.bounds.iter().map(|(bound, _)| *bound).fold(0.0, f64::max);
         if self.is_log && !on_right {
-            let min = values().filter(|it| *it > 0.0).fold(f64::INFINITY, f64::min);
-            return Scale::log_around(min, values().fold(bound, f64::max), places);
+            let (min, max) =
+                (values().filter(|it| *it > 0.0).fold(f64::INFINITY, f64::min), values().fold(0.0, f64::max));
+            let bound = if bound <= 10.0 * max { bound } else { 0.0 };
+            return Scale::log_around(min, max.max(bound), places);
         }
         // A bound far above all that was seen would press it flat.
         let max = values().fold(0.0, f64::max).max(self.stack_height());
@@ -390,6 +394,19 @@ mod tests {
         assert!(thin.iter().filter_map(|(_, value)| *value).fold(0.0, f64::max) > 98.0);
         let timeline = Timeline { span: [0.0, 3_600.0], resolution: 1.0, ..Timeline::default() };
         assert!(chart(Shape::Steps, points).draw(&timeline, NARROW).len() < 10_000);
+    }
+
+    #[test]
+    fn a_bound_far_beyond_what_was_seen_is_not_drawn() {
+        let timeline = Timeline { span: [0.0, 10.0], resolution: 1.0, ..Timeline::default() };
+        let mut chart = chart(Shape::Curve(1.0), vec![(0.0, Some(4.0)), (9.0, Some(5.0))]);
+        for (bound, is_drawn) in [(6.0, true), (14.0, true), (500.0, false)] {
+            chart.bounds = vec![(bound, "the bound".into())];
+            for is_log in [false, true] {
+                chart.is_log = is_log;
+                assert_eq!(chart.draw(&timeline, WIDE).contains("the bound"), is_drawn, "{bound} {is_log}");
+            }
+        }
     }
 
     #[test]

@@ -47,7 +47,6 @@ impl Scale {
     }
 
     /// The values at both ends.
-    #[cfg(test)]
     pub(super) fn values(&self) -> [f64; 2] {
         self.values
     }

@@ -104,7 +104,8 @@ pub(super) struct Threshold {
 /// What was asked, the worst outcome first, else in the order of the profile.
 pub(super) fn thresholds(summary: &Summary) -> Vec<Threshold> {
     let mut sorted: Vec<&summary::Threshold> = summary.thresholds.iter().collect();
-    sorted.sort_by_key(|it| show::rank(it.outcome));
+    // What this run was not asked stands last.
+    sorted.sort_by_key(|it| (it.outcome == Outcome::Skipped, show::rank(it.outcome)));
     let rows = sorted.into_iter().map(|threshold| {
         let (mark, word, ink) = outcome(threshold);
         let judged = !matches!(threshold.outcome, Outcome::Invalid | Outcome::Skipped);
