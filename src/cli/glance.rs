@@ -1,10 +1,12 @@
-//! The last seconds of a load: the figures and the stage that a line of progress shows.
+//! The last seconds of a load: the figures and the stage that progress shows.
 
 use std::time::Duration;
 
+use super::live::SPARKS;
 use super::outline::load_line;
 use crate::metrics::{Results, StepPoint};
 use crate::plan::{Executor, Load, Plan, SpanId};
+use crate::profile::Secrets;
 use crate::report::show::{NONE, one_line};
 use crate::units::{human_number, show_duration};
 
@@ -47,24 +49,127 @@ impl Glance {
     }
 }
 
+/// Where a load is in its plan.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Moment {
+    /// The stage with all that is known of it; those of all loads.
+    pub(super) stage: String,
+    /// Its name alone.
+    pub(super) name: String,
+    /// The number of the stage, and of how many, where there is one load with several.
+    pub(super) number: Option<(usize, usize)>,
+    /// How long the stage goes on, where there is another after it.
+    pub(super) stage_left: Option<Duration>,
+    /// How long the load goes on.
+    pub(super) left: Duration,
+    /// Whether it may be over sooner.
+    pub(super) at_most: bool,
+    /// The share of the load that is over.
+    pub(super) over: f64,
+    /// Where stages end, as shares of the load.
+    pub(super) marks: Vec<f64>,
+}
+
+impl Moment {
+    /// The same without what must not be shown.
+    pub(super) fn masked(self, secrets: &Secrets) -> Self {
+        let mask = |text: &str| secrets.mask(text).into_owned();
+        Self { stage: mask(&self.stage), name: mask(&self.name), ..self }
+    }
+}
+
+/// Where the load is after so many seconds.
+pub(super) fn moment(plan: &Plan, results: &Results, second: u64) -> Moment {
+    let now = Duration::from_secs(second);
+    let whole = plan.duration();
+    let share = |time: Duration| time.as_secs_f64() / whole.as_secs_f64().max(1e-3);
+    let stages: Vec<SpanId> = plan.loads.iter().flat_map(|load| load.stages.iter().copied()).collect();
+    let ends = stages.iter().map(|id| plan.span(*id)).map(|span| span.start + span.duration);
+    let mut moment = Moment {
+        stage: stages_at(plan, second),
+        left: whole.saturating_sub(now),
+        at_most: plan.loads.iter().any(|load| load.executor.ends_by_itself()),
+        over: share(now).min(1.0),
+        marks: ends.filter(|end| *end < whole).map(share).collect(),
+        ..Moment::default()
+    };
+    moment.name.clone_from(&moment.stage);
+    if now >= whole {
+        // Iterations that are under way may go on for a while.
+        "finishing what is under way".clone_into(&mut moment.stage);
+        "finishing".clone_into(&mut moment.name);
+        let last = plan.loads.iter().map(|load| load.end() + load.graceful_stop).max();
+        moment.left = last.unwrap_or_default().saturating_sub(now);
+        moment.at_most = true;
+    } else if let [load] = &plan.loads[..] {
+        if let Some(all) = load.executor.iterations() {
+            let spans = load.stages.iter().chain([&load.grace]);
+            let done: u64 = spans.map(|span| results.iterations(*span).completed).sum();
+            moment.stage = format!("{done} of {all} iterations");
+            moment.name = format!("{done}/{all}");
+            moment.over = done as f64 / all.max(1) as f64;
+        } else if let Some(index) = load.stages.iter().position(|id| is_within(plan, *id, second)) {
+            let span = plan.span(load.stages[index]);
+            moment.name = one_line(&span.name, 24);
+            if load.stages.len() > 1 {
+                moment.number = Some((index + 1, load.stages.len()));
+            }
+            moment.stage_left =
+                (index + 1 < load.stages.len()).then(|| (span.start + span.duration).saturating_sub(now));
+        }
+    }
+    moment
+}
+
+/// The p95 of each second, kept, because that of a second changes no more when its requests are answered.
+#[derive(Debug, Default)]
+pub(super) struct Latency {
+    resolution: Duration,
+    /// By the point of the series.
+    p95s: Vec<Option<Duration>>,
+}
+
+impl Latency {
+    /// Takes in the seconds before that one; those of the last `window` may have changed.
+    pub(super) fn take_in(&mut self, results: &Results, second: u64, window: u64) {
+        let seconds = &results.seconds;
+        if self.resolution != seconds.resolution() {
+            *self = Self { resolution: seconds.resolution(), p95s: Vec::new() };
+        }
+        let step = self.resolution.as_secs().max(1);
+        let end = usize::try_from(second / step).unwrap_or(usize::MAX).min(seconds.points().len());
+        let first = usize::try_from(second.saturating_sub(window) / step).unwrap_or(usize::MAX);
+        self.p95s.truncate(first);
+        let rest = seconds.points()[..end].iter().skip(self.p95s.len());
+        self.p95s.extend(rest.map(|point| point.total().durations.quantile(0.95)));
+    }
+
+    /// As many as are shown, the newest last.
+    pub(super) fn newest(&self) -> &[Option<Duration>] {
+        &self.p95s[self.p95s.len().saturating_sub(SPARKS)..]
+    }
+}
+
+/// Whether the second before this one belongs to a stage.
+fn is_within(plan: &Plan, id: SpanId, second: u64) -> bool {
+    let middle = Duration::from_secs(second).saturating_sub(Duration::from_millis(500));
+    let span = plan.span(id);
+    span.start <= middle && middle < span.start + span.duration
+}
+
 /// The stages that the second before this moment belongs to, of all loads.
 pub(super) fn stages_at(plan: &Plan, second: u64) -> String {
-    let middle = Duration::from_secs(second).saturating_sub(Duration::from_millis(500));
-    let is_now = |id: &&SpanId| {
-        let span = plan.span(**id);
-        span.start <= middle && middle < span.start + span.duration
-    };
     let stages: Vec<String> = plan
         .loads
         .iter()
         .filter_map(|load| {
-            let id = load.stages.iter().find(is_now)?;
+            let id = load.stages.iter().find(|id| is_within(plan, **id, second))?;
             Some(stage_text(plan, load, *id))
         })
         .collect();
     if !stages.is_empty() {
         stages.join(", ")
-    } else if middle < plan.duration() {
+    } else if Duration::from_secs(second) <= plan.duration() {
         NONE.to_owned()
     } else {
         "finishing".to_owned()

@@ -6,7 +6,8 @@
 //! - `run`, `check`, `doctor`, `demo`, `report`, `sweep`: the commands
 //! - `planning`: from arguments to a plan, or to all that is wrong with the profile
 //! - `outline`: a plan in words
-//! - `onlookers`, `progress`, `glance`, `signals`: the run, watched and ended
+//! - `onlookers`, `signals`: the run, watched and ended
+//! - `progress`, `live`, `glance`, `sight`, `screen`: what is shown of it while it goes on
 //! - `sweep_database`: what needs no journal
 //! - `leftovers`, `errand`: what journals hold, in words and as requests
 //! - `ci`, `host`, `run_id`: what is known of a run beside its profile
@@ -23,6 +24,7 @@ mod failure;
 mod glance;
 mod host;
 mod leftovers;
+mod live;
 mod onlookers;
 mod outline;
 mod planning;
@@ -30,6 +32,8 @@ mod progress;
 mod report;
 mod run;
 mod run_id;
+mod screen;
+mod sight;
 mod signals;
 mod sweep;
 mod sweep_database;

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use super::progress::Progress;
-use super::terminal;
 use crate::engine::{self, RunPhase, Signal, Watcher};
 use crate::journal::Writer;
 use crate::metrics::{Results, Stop};
@@ -35,13 +34,13 @@ pub(super) async fn run(
 ) -> Results {
     let Inbox { again, mut signals } = inbox;
     let mut observation = Observation::start(plan);
-    let tell = |what: &str| {
+    let wait = |progress: &Progress, what: &str| {
         if says {
-            terminal::say(&plan.secrets.mask(what));
+            progress.wait(what);
         }
     };
     tokio::select! {
-        () = observation.settle(tell) => {}
+        () = observation.settle(|what| wait(progress, what)) => {}
         Some(signal) = signals.recv() => {
             // It is the engine's, which then makes no load. We hold the other end.
             let _ = again.send(signal);
@@ -49,7 +48,7 @@ pub(super) async fn run(
     }
     if says {
         for line in observation.introduce(plan) {
-            terminal::say(&plan.secrets.mask(&line));
+            progress.tell(&line);
         }
     }
     let mut database_cleanup = cleanup::before(plan).await;
@@ -58,7 +57,7 @@ pub(super) async fn run(
     let interrupted = matches!(results.stop, Stop::Interrupted(_));
     let patience = if interrupted { AFTER_SIGNAL } else { Duration::MAX };
     results.observed = tokio::select! {
-        observed = observation.finish(tell) => Some(observed),
+        observed = observation.finish(|what| wait(progress, what)) => Some(observed),
         _ = signals.recv() => None,
         () = tokio::time::sleep(patience) => None,
     }
@@ -105,8 +104,10 @@ impl Watcher for Onlookers<'_> {
     }
 
     fn second(&mut self, results: &mut Results, elapsed: Duration) -> Option<String> {
+        let observed = self.observation.so_far();
+        self.progress.observe(observed);
         if self.may_abort {
-            results.observed = self.observation.so_far().clone();
+            results.observed = observed.clone();
         }
         self.progress.second(results, elapsed)
     }

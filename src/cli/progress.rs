@@ -1,15 +1,19 @@
-//! What is going on, while it goes on: a line that is redrawn on a terminal, a line every ten seconds elsewhere.
+//! What is going on, while it goes on: a display that is drawn anew each second on a terminal, a line every ten seconds
+//! elsewhere.
 
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::ci::Provider;
-use super::glance::{Glance, stage_text, stages_at};
+use super::glance::{Glance, Latency, moment, stage_text, stages_at};
+use super::live::{Frame, Picture};
 use super::outline::{clock, counted, loads_line};
-use super::terminal::{Terminal, width_of_errors};
+use super::screen::Screen;
+use super::sight::Sight;
+use super::terminal::{Size, Terminal, size_of_errors};
 use crate::engine::{RunPhase, Watcher};
-use crate::metrics::{Results, Stop};
+use crate::metrics::{Observed, Results, Stop};
 use crate::plan::Plan;
 use crate::report::show::{NONE, shortened};
 use crate::units::{Fraction, human_duration, human_number};
@@ -21,7 +25,7 @@ pub(super) enum ProgressMode {
     /// Live on a terminal, plain elsewhere and in pipelines
     #[default]
     Auto,
-    /// One line, redrawn every second
+    /// A few lines, drawn anew every second
     Live,
     /// A line every ten seconds
     Plain,
@@ -36,20 +40,20 @@ const EVERY: u64 = 10;
 const WINDOW: u64 = 10;
 
 /// Shows the run as the engine tells of it, on standard error.
-pub(super) struct Progress<W: Write = io::Stderr> {
+pub(super) struct Progress {
     plan: Arc<Plan>,
     mode: ProgressMode,
     provider: Provider,
-    out: W,
-    width: fn() -> usize,
+    screen: Screen,
+    colour: bool,
     /// The columns that the longest stage takes.
     stage_width: usize,
-    /// Whether a line stands on the terminal that is to be redrawn.
-    is_drawn: bool,
     /// Whether a group of lines is open in the log of a pipeline.
     is_grouped: bool,
     /// The second of the last plain line.
     last: u64,
+    latency: Latency,
+    sight: Sight,
     aborted_by: Option<String>,
 }
 
@@ -61,12 +65,17 @@ impl Progress {
             ProgressMode::Auto => ProgressMode::Plain,
             ProgressMode::Live | ProgressMode::Plain | ProgressMode::None => mode,
         };
-        Self::to(io::stderr(), plan, mode, provider, width_of_errors)
+        let colour = terminal.colour_of_errors;
+        Self { colour, ..Self::to(io::stderr(), plan, mode, provider, size_of_errors) }
     }
-}
 
-impl<W: Write> Progress<W> {
-    fn to(out: W, plan: Arc<Plan>, mode: ProgressMode, provider: Provider, width: fn() -> usize) -> Self {
+    fn to(
+        out: impl Write + Send + 'static,
+        plan: Arc<Plan>,
+        mode: ProgressMode,
+        provider: Provider,
+        size: fn() -> Size,
+    ) -> Self {
         let stages = plan.loads.iter().flat_map(|load| load.stages.iter().map(move |id| (load, *id)));
         let widths = stages.map(|(load, id)| stage_text(&plan, load, id).chars().count());
         let stage_width = widths.max().unwrap_or(0).min(40);
@@ -74,45 +83,55 @@ impl<W: Write> Progress<W> {
             plan,
             mode,
             provider,
-            out,
-            width,
+            screen: Screen::new(out, size),
+            colour: false,
             stage_width,
-            is_drawn: false,
             is_grouped: false,
             last: 0,
+            latency: Latency::default(),
+            sight: Sight::default(),
             aborted_by: None,
         }
     }
 
     /// Leaves the terminal as if nothing had been drawn on it.
     pub(super) fn finish(&mut self) {
-        self.wipe();
+        self.screen.wipe();
         self.end_group();
+        self.screen.flush();
     }
 
-    fn say(&mut self, text: &str) {
-        if self.mode == ProgressMode::None {
-            return;
-        }
-        self.wipe();
+    /// Says something that stays, whatever is shown of the run.
+    pub(super) fn tell(&self, text: &str) {
+        self.screen.wipe();
         self.write(&format!("{text}\n"));
     }
 
-    /// Nobody may be listening, which is no reason to stop.
-    fn write(&mut self, text: &str) {
-        let text = self.plan.secrets.mask(text);
-        let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
-    }
-
-    fn draw(&mut self, text: &str) {
-        self.write(&format!("\r\x1b[2K{text}"));
-        self.is_drawn = true;
-    }
-
-    fn wipe(&mut self) {
-        if std::mem::take(&mut self.is_drawn) {
-            self.write("\r\x1b[2K");
+    /// Says what is waited for. On a terminal the next one takes its place.
+    pub(super) fn wait(&self, what: &str) {
+        match self.mode {
+            ProgressMode::Live => {
+                self.screen.draw(Frame::Waiting(self.plan.secrets.mask(what).into_owned()));
+            }
+            ProgressMode::Auto | ProgressMode::Plain | ProgressMode::None => self.tell(what),
         }
+    }
+
+    /// Takes in what observers see.
+    pub(super) fn observe(&mut self, observed: &Observed) {
+        if self.mode == ProgressMode::Live {
+            self.sight = Sight::new(observed);
+        }
+    }
+
+    fn say(&self, text: &str) {
+        if self.mode != ProgressMode::None {
+            self.tell(text);
+        }
+    }
+
+    fn write(&self, text: &str) {
+        self.screen.say(self.plan.secrets.mask(text).into_owned());
     }
 
     /// Opens a group that the reader of a pipeline's log can fold; the verdict never stands in one.
@@ -162,22 +181,27 @@ impl<W: Write> Progress<W> {
 
     fn show(&mut self, results: &Results, elapsed: Duration) {
         let second = elapsed.as_secs();
-        let stage = stages_at(&self.plan, second);
         match self.mode {
             ProgressMode::Live => {
-                let left = self.plan.duration().saturating_sub(Duration::from_secs(second));
-                let time = format!("{} left", clock(left));
-                let now = Glance::new(results, second, 1);
-                let lately = Glance::new(results, second, WINDOW);
-                // A line that reaches the last column would be wrapped, and could not be wiped: the stage gives way.
-                let width = (self.width)().saturating_sub(1);
-                let rest = line(&time, "", &now, &lately).chars().count();
-                let stage = shortened(&stage, width.saturating_sub(rest));
-                let line = line(&time, &stage, &now, &lately);
-                self.draw(&line.chars().take(width).collect::<String>());
+                let picture = self.picture(results, second);
+                self.screen.draw(Frame::Load(Box::new(picture)));
             }
             ProgressMode::Plain if second / EVERY > self.last / EVERY => self.show_plain(results, second),
             ProgressMode::Auto | ProgressMode::Plain | ProgressMode::None => {}
+        }
+    }
+
+    fn picture(&mut self, results: &Results, second: u64) -> Picture {
+        self.latency.take_in(results, second, WINDOW);
+        let moment = moment(&self.plan, results, second);
+        Picture {
+            now: Glance::new(results, second, 1),
+            lately: Glance::new(results, second, WINDOW),
+            errors: results.seconds.points().iter().flat_map(|it| &it.steps).map(|it| it.errors).sum(),
+            p95s: self.latency.newest().to_vec(),
+            sight: self.sight.clone(),
+            colour: self.colour,
+            moment: moment.masked(&self.plan.secrets),
         }
     }
 
@@ -187,26 +211,30 @@ impl<W: Write> Progress<W> {
         let lately = Glance::new(results, second, second - self.last);
         let width = self.stage_width;
         let stage = format!("{:<width$}", shortened(&stage, 60));
-        let line = line(&clock(Duration::from_secs(second)), &stage, &lately, &lately);
+        let line = line(&clock(Duration::from_secs(second)), &stage, &lately);
         self.last = second;
         self.write(&format!("{line}\n"));
     }
 }
 
-/// Requests of the last second on a terminal; all else is of the last ten.
-fn line(time: &str, stage: &str, now: &Glance, lately: &Glance) -> String {
+fn line(time: &str, stage: &str, lately: &Glance) -> String {
     let p95 = lately.p95.map_or_else(|| NONE.to_owned(), human_duration);
     let errors = lately.errors.and_then(Fraction::new).map_or_else(|| NONE.to_owned(), Fraction::human);
-    let rate = human_number(now.rate);
-    format!("  {time}  {stage}  {:>4} VUs  {rate:>6} req/s  p95 {p95:<7}  errors {errors}", now.vus)
+    let rate = human_number(lately.rate);
+    format!("  {time}  {stage}  {:>4} VUs  {rate:>6} req/s  p95 {p95:<7}  errors {errors}", lately.vus)
 }
 
-impl<W: Write> Watcher for Progress<W> {
+impl Watcher for Progress {
     fn phase(&mut self, phase: RunPhase) {
         match phase {
             RunPhase::Ready => self.say(&self.ready_text()),
             RunPhase::Setup => self.say(&format!("setup: {}", counted(self.plan.setup.len(), "step"))),
-            RunPhase::Load => self.begin_group(),
+            RunPhase::Load => {
+                self.begin_group();
+                if self.mode == ProgressMode::Live {
+                    self.show(&Results::new(&self.plan), Duration::ZERO);
+                }
+            }
             RunPhase::Undo => {
                 self.finish();
                 let text = match &self.aborted_by {
@@ -249,29 +277,70 @@ fn seconds_since_epoch() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZero;
+    use std::sync::mpsc::{Sender, channel};
+
     use super::super::glance::sample;
     use super::*;
 
-    /// What is said of a run of twenty seconds that is then stopped.
-    fn said(mode: ProgressMode, provider: Provider, width: fn() -> usize) -> String {
+    /// What was written, as it is written.
+    struct Written(Sender<Vec<u8>>);
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.send(bytes.to_vec()).map_err(|_| io::ErrorKind::BrokenPipe)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn size() -> Size {
+        Size { columns: 80, rows: 24 }
+    }
+
+    /// All that is written while that is done.
+    fn written(
+        mode: ProgressMode,
+        provider: Provider,
+        run: impl FnOnce(&mut Progress, &mut Results),
+    ) -> String {
         let plan = Arc::new(sample::plan());
         let mut results = sample::results(&plan);
-        let mut progress = Progress::to(Vec::new(), Arc::clone(&plan), mode, provider, width);
-        progress.phase(RunPhase::Ready);
-        progress.phase(RunPhase::Load);
-        for second in 1..=20 {
-            let elapsed = Duration::from_secs(second) + Duration::from_millis(150);
-            assert_eq!(progress.second(&mut results, elapsed), None);
-        }
-        progress.phase(RunPhase::Undo);
-        progress.phase(RunPhase::Teardown);
-        progress.finish();
-        String::from_utf8(progress.out).expect("text")
+        let (out, inbox) = channel();
+        let mut progress = Progress::to(Written(out), plan, mode, provider, size);
+        run(&mut progress, &mut results);
+        drop(progress);
+        String::from_utf8(inbox.iter().flatten().collect()).expect("text")
+    }
+
+    fn terminal() -> vt100::Parser {
+        let [rows, columns] = [24, 80].map(|it| NonZero::new(it).expect("above zero"));
+        vt100::Parser::new(rows, columns, 0)
+    }
+
+    /// What is said of a run of twenty seconds that is then stopped.
+    fn said(mode: ProgressMode, provider: Provider) -> String {
+        written(mode, provider, |progress, results| {
+            progress.phase(RunPhase::Ready);
+            progress.phase(RunPhase::Load);
+            progress.screen.flush();
+            for second in 1..=20 {
+                let elapsed = Duration::from_secs(second) + Duration::from_millis(150);
+                assert_eq!(progress.second(results, elapsed), None);
+                progress.screen.flush();
+            }
+            progress.phase(RunPhase::Undo);
+            progress.phase(RunPhase::Teardown);
+            progress.finish();
+        })
     }
 
     #[test]
     fn a_log_has_a_line_every_ten_seconds() {
-        insta::assert_snapshot!(said(ProgressMode::Plain, Provider::Other, || 120), @r"
+        insta::assert_snapshot!(said(ProgressMode::Plain, Provider::Other), @r"
         connecting to http://127.0.0.1:1
           0m10s  climb 10s→20 VUs     20 VUs      12 req/s  p95 10 ms    errors 0 %
           0m20s  stage 2 10s→0 VUs     2 VUs      12 req/s  p95 30 ms    errors 25.0 %
@@ -281,23 +350,20 @@ mod tests {
 
     #[test]
     fn the_last_seconds_have_a_line_of_their_own() {
-        let plan = Arc::new(sample::plan());
-        let mut results = sample::results(&plan);
-        let mut progress =
-            Progress::to(Vec::new(), Arc::clone(&plan), ProgressMode::Plain, Provider::Other, || 120);
-        for second in 1..20 {
-            assert_eq!(progress.second(&mut results, Duration::from_secs(second)), None);
-        }
-        results.elapsed = Duration::from_secs(20);
-        progress.ends(&results, Instant::now());
-        let text = String::from_utf8(progress.out).expect("text");
+        let text = written(ProgressMode::Plain, Provider::Other, |progress, results| {
+            for second in 1..20 {
+                assert_eq!(progress.second(results, Duration::from_secs(second)), None);
+            }
+            results.elapsed = Duration::from_secs(20);
+            progress.ends(results, Instant::now());
+        });
         assert_eq!(text.lines().count(), 2, "{text}");
         assert!(text.lines().last().is_some_and(|line| line.starts_with("  0m20s  stage 2")), "{text}");
     }
 
     #[test]
     fn on_github_the_lines_are_a_group_that_ends_before_the_verdict() {
-        insta::assert_snapshot!(said(ProgressMode::Plain, Provider::GitHub, || 120), @r"
+        insta::assert_snapshot!(said(ProgressMode::Plain, Provider::GitHub), @r"
         connecting to http://127.0.0.1:1
         ::group::load: 2 stages over 20 s, up to 20 VUs
           0m10s  climb 10s→20 VUs     20 VUs      12 req/s  p95 10 ms    errors 0 %
@@ -309,7 +375,7 @@ mod tests {
 
     #[test]
     fn on_gitlab_they_are_a_section() {
-        let text = said(ProgressMode::Plain, Provider::GitLab, || 120);
+        let text = said(ProgressMode::Plain, Provider::GitLab);
         let (start, end) = (text.find("\x1b[0Ksection_start:"), text.find("\x1b[0Ksection_end:"));
         assert!(start.is_some() && start < end, "{text:?}");
         assert!(text.contains(":palier_load\r\x1b[0Kload: 2 stages over 20 s, up to 20 VUs\n"), "{text:?}");
@@ -317,20 +383,38 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_has_one_line_that_is_wiped_in_the_end() {
-        for (width, fits) in [((|| 120) as fn() -> usize, 120), (|| 70, 70), (|| 20, 20)] {
-            let text = said(ProgressMode::Live, Provider::GitHub, width);
-            let drawn: Vec<&str> = text.split("\r\x1b[2K").skip(1).collect();
-            let (last, drawn) = drawn.split_last().expect("lines");
-            assert_eq!(drawn.len(), 20);
-            assert!(drawn.iter().all(|line| line.chars().count() < fits && !line.contains('\n')), "{text:?}");
-            assert!(last.starts_with("interrupted"), "{last:?}");
-            assert!(!text.contains("group"), "{text:?}");
+    fn a_terminal_shows_each_second_and_nothing_of_it_in_the_end() {
+        let text = said(ProgressMode::Live, Provider::GitHub);
+        let mut terminal = terminal();
+        let mut seen = Vec::new();
+        for part in text.split_inclusive("A\r") {
+            terminal.process(part.replace('\n', "\r\n").as_bytes());
+            seen.push(terminal.screen().contents());
         }
+        assert_eq!(seen.iter().filter(|it| it.contains(" left")).count(), 21, "{seen:#?}");
+        insta::assert_snapshot!(seen[14]);
+        insta::assert_snapshot!(terminal.screen().contents(), @r"
+        connecting to http://127.0.0.1:1
+        interrupted: undoing what was created; a second signal ends it at once
+        ");
+        assert_eq!(terminal.screen().cursor_position(), (2, 0));
+        assert!(!text.contains("group"), "{text:?}");
+    }
+
+    #[test]
+    fn what_is_waited_for_has_one_line() {
+        let text = written(ProgressMode::Live, Provider::Other, |progress, _| {
+            progress.wait("waiting for 2 replicas, for 2m more at most");
+            progress.wait("waiting for 2 replicas, for 1m more at most");
+            progress.tell("kubernetes watches shop/backend");
+        });
+        let mut terminal = terminal();
+        terminal.process(text.replace('\n', "\r\n").as_bytes());
+        assert_eq!(terminal.screen().contents(), "kubernetes watches shop/backend");
     }
 
     #[test]
     fn none_is_nothing() {
-        assert_eq!(said(ProgressMode::None, Provider::GitHub, || 120), "");
+        assert_eq!(said(ProgressMode::None, Provider::GitHub), "");
     }
 }

@@ -28,12 +28,15 @@ pub(super) struct Terminal {
     pub(super) colour: bool,
     /// Whether standard error is coloured.
     pub(super) colour_of_errors: bool,
-    /// Whether standard error is a terminal that can redraw a line.
+    /// Whether standard error is a terminal whose lines can be drawn anew.
     pub(super) can_redraw: bool,
 }
 
 /// The columns of a log, and of a terminal that does not say how wide it is.
 const WIDTH: usize = 120;
+
+/// The rows of a terminal that does not say how high it is.
+const HEIGHT: usize = 24;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const HELP: Style = AnsiColor::Cyan.on_default();
@@ -45,7 +48,7 @@ impl Terminal {
         Self {
             colour: is_coloured(when, env, out),
             colour_of_errors: is_coloured(when, env, err),
-            can_redraw: err && env.get("TERM") != Some("dumb") && !env.is_on("CI"),
+            can_redraw: err && can_redraw(env),
         }
     }
 
@@ -85,9 +88,18 @@ pub(super) fn width() -> usize {
     columns(rustix::termios::tcgetwinsize(io::stdout()))
 }
 
-/// The columns of standard error, which may be resized at any time.
-pub(super) fn width_of_errors() -> usize {
-    columns(rustix::termios::tcgetwinsize(io::stderr()))
+/// The size of a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Size {
+    pub(super) columns: usize,
+    pub(super) rows: usize,
+}
+
+/// The size of standard error, which may change at any time.
+pub(super) fn size_of_errors() -> Size {
+    let size = rustix::termios::tcgetwinsize(io::stderr());
+    let rows = size.as_ref().map_or(0, |size| size.ws_row.into());
+    Size { columns: columns(size), rows: if rows > 0 { rows } else { HEIGHT } }
 }
 
 fn columns(size: rustix::io::Result<rustix::termios::Winsize>) -> usize {
@@ -95,6 +107,11 @@ fn columns(size: rustix::io::Result<rustix::termios::Winsize>) -> usize {
         Ok(size) if size.ws_col > 0 => size.ws_col.into(),
         Ok(_) | Err(_) => WIDTH,
     }
+}
+
+/// Whoever wants no colour is taken to want no escapes at all; `--progress live` asks for the display without colour.
+fn can_redraw(env: &Env) -> bool {
+    env.get("TERM") != Some("dumb") && env.get("NO_COLOR").is_none() && !env.is_on("CI")
 }
 
 /// The flag goes before `NO_COLOR` (no-color.org), that before those that force it, those before what the stream is.
@@ -117,6 +134,13 @@ mod tests {
         let env = Env::of(variables);
         let coloured = [true, false].map(|is_terminal| is_coloured(when, &env, is_terminal));
         assert_eq!(coloured, expected, "on a terminal and off it");
+    }
+
+    #[test]
+    fn a_display_is_for_terminals_that_can_draw_and_people_who_look() {
+        let draws = |variables: [(&str, &str); 1]| can_redraw(&Env::of(variables));
+        assert!(draws([("TERM", "xterm")]) && draws([("CI", "false")]) && draws([("NO_COLOR", "")]));
+        assert!(!draws([("TERM", "dumb")]) && !draws([("CI", "true")]) && !draws([("NO_COLOR", "1")]));
     }
 
     #[test]

@@ -19,5 +19,6 @@ mod signals;
 mod slow;
 mod support;
 mod sweep;
+mod terminal;
 mod thresholds;
 mod virtual_users;

@@ -7,3 +7,4 @@ pub(crate) mod origin;
 pub(crate) mod palier;
 pub(crate) mod profile;
 pub(crate) mod swift;
+pub(crate) mod terminal;
