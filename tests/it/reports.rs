@@ -1,5 +1,8 @@
 //! What a run writes, and `palier report`, which writes it again.
 
+use std::fs;
+use std::path::Path;
+
 use crate::support::origin::{Origin, Script};
 use crate::support::palier::{Done, Palier, REPORTS, Signal};
 use crate::support::profile::steady;
@@ -32,6 +35,57 @@ fn the_same_reports_can_be_rendered_again_from_the_summary() {
     renders_the_same_again(
         &running.wait_until(|| origin.requests() > 4).signal(Signal::INT).finish().exit(105),
     );
+}
+
+/// `palier report …` beside two summaries that are kept in the repository.
+fn report_of_two<const N: usize>(args: [&str; N]) -> Palier {
+    let sample = |name: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples").join(name);
+        fs::read_to_string(path).expect("a sample")
+    };
+    Palier::new(["report", "a/summary.json", "b"])
+        .args(args)
+        .file("a/summary.json", &sample("summary-pass.json"))
+        .file("b/summary.json", &sample("summary-standard-fail.json").replace("q7f3k2", "k3x"))
+}
+
+#[test]
+fn several_summaries_get_a_folder_each() {
+    let two = report_of_two(["--out", "pages"]).exit(0);
+    for (summary, again) in [("a", "q7f3k2"), ("b", "k3x")] {
+        assert_eq!(
+            two.read(&format!("{summary}/summary.json")),
+            two.read(&format!("pages/{again}/summary.json"))
+        );
+        for name in REPORTS {
+            assert!(!two.read(&format!("pages/{again}/{name}")).is_empty(), "{name}");
+        }
+    }
+    let printed = report_of_two([]).exit(0);
+    let (first, second) = printed.stdout.split_once("== b ==").expect("two parts");
+    assert!(first.starts_with("== a/summary.json ==") && first.contains("\nPASS "), "{first}");
+    assert!(second.contains("\nFAIL "), "{second}");
+}
+
+#[test]
+fn several_summaries_are_not_mixed() {
+    let mixed = report_of_two(["--format", "junit.xml"]).exit(2);
+    assert!(mixed.stdout.is_empty(), "{}", mixed.stdout);
+    mixed.says("the reports of several runs do not go into one stream");
+    mixed.says("`--out DIR` writes those of each run into a folder of its own");
+
+    let twice = report_of_two(["a", "--out", "pages"]).exit(2);
+    twice.says("`a/summary.json` and `a` are of the same run");
+    assert!(!twice.path("pages").exists(), "all or nothing");
+
+    let missing = report_of_two(["c", "--out", "pages"]).exit(2);
+    missing.says("cannot read `c`");
+    assert!(!missing.path("pages").exists(), "all or nothing");
+
+    let elsewhere = report_of_two(["c", "--out", "pages"]);
+    let summary = fs::read_to_string(elsewhere.folder().join("a/summary.json")).expect("a sample");
+    let elsewhere = elsewhere.file("c/summary.json", &summary.replace("q7f3k2", "../../x")).exit(2);
+    elsewhere.says("which is no name for a folder");
 }
 
 #[test]
