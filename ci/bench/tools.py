@@ -54,7 +54,7 @@ class Load:
 @dataclasses.dataclass(frozen=True)
 class Tool:
     name: str
-    # ("debian" | "go" | "cargo", package); None for palier, which is built here.
+    # ("debian" | "go" | "cargo", package); None for palier itself, which is built here.
     source: Optional[tuple]
     # The arguments for a load, or None where the tool cannot make it.
     arguments: Callable[[Load], Optional[list]]
@@ -67,7 +67,7 @@ class Tool:
 
     def program(self):
         """Where the program is, or None: the cache first, then the search path."""
-        if self.name == "palier":
+        if self.source is None:
             path = os.environ.get("PALIER_BIN") or ROOT / "target/release/palier"
             return str(path) if os.access(path, os.X_OK) else None
         return shutil.which(self.name, path=f"{CACHE}/bin:{os.environ['PATH']}")
@@ -154,6 +154,17 @@ def palier(load):
             "--out", str(load.work / "palier-report"), "--quiet", "--progress", "none"]
 
 
+def palier_without_undo(load):
+    """The same passes, of which nothing is written down: each deletes what it created, and nothing else would."""
+    scenario = (ROOT / "profiles/scenarios/employees.toml").read_text(encoding="utf-8")
+    kept, left_out = re.subn(r"^undo = .*\n", "", scenario, flags=re.M)
+    assert left_out == 1
+    load.file("without-undo.toml", kept)
+    profile = load.file("profile.toml", f'extends = "{HERE}/profiles/employees.toml"\nscenario = "without-undo.toml"\npause = "0s"\n')
+    first, _, *others = palier(load)
+    return [first, profile, *others]
+
+
 TOOLS = {
     tool.name: tool
     for tool in (
@@ -168,3 +179,6 @@ TOOLS = {
         Tool("k6", ("go", "go.k6.io/k6@v1.8.1"), k6, ("version",), scripted=True, http2=True),
     )
 }
+
+# What the journal costs: palier with and without it.
+JOURNAL = (Tool("palier", None, palier, scripted=True), Tool("without undo", None, palier_without_undo, scripted=True))
