@@ -14,7 +14,7 @@ use super::planning::{self, Given, ProfileArgs, plan};
 use super::progress::{Progress, ProgressMode};
 use super::terminal::Terminal;
 use super::{Env, ExitCode, OnWarn, demo, host, leftovers, outline, run_id, signals, terminal};
-use crate::journal::{self, FolderError};
+use crate::journal::{self, DatabaseCleanup, FolderError};
 use crate::metrics::Stop;
 use crate::observe::generator::limits::{self, Limits};
 use crate::plan::Plan;
@@ -99,7 +99,7 @@ pub(super) fn run(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode
     let demo = if args.demo { Some(demo::start()?) } else { None };
     let given = Given { run: run_id::new(start, || fastrand::u32(..)), wait: args.wait, demo: demo.as_ref() };
     let (profile, plan) = plan(&args.profile, given, env)?;
-    let destination = Destination::open(&args.out, env, &plan)?;
+    let destination = Destination::open(&args.out, env, &plan, &args.profile)?;
     if args.verbose {
         terminal::say(&outline::in_full(&plan, &profile));
     }
@@ -199,14 +199,16 @@ struct Destination<'a> {
 
 impl<'a> Destination<'a> {
     /// Makes sure that reports can be written, before any load is made, and begins the journal.
-    fn open(folder: &Path, env: &'a Env, plan: &Plan) -> Result<Self, Failure> {
+    fn open(folder: &Path, env: &'a Env, plan: &Plan, profile: &ProfileArgs) -> Result<Self, Failure> {
         let outputs = Outputs::open(folder).map_err(Failure::other)?;
         let (path, found) = journal::make_room(folder).map_err(|error| match error {
             FolderError::InUse { .. } => Failure::usage(error),
             FolderError::Io { .. } => Failure::other(error),
         })?;
         let doing = || format!("cannot begin the journal `{}`", path.display());
-        let journal = journal::Writer::create(&path, plan);
+        let deletes = plan.cleanup.as_ref().is_some_and(|it| it.active && it.delete.is_some());
+        let database = DatabaseCleanup { profile: profile.profile.clone(), set: profile.set.clone() };
+        let journal = journal::Writer::create(&path, plan, deletes.then_some(&database));
         let journal = journal.map_err(|error| Failure::other(error).while_doing(doing()))?;
         let step_summary = env.get("GITHUB_STEP_SUMMARY").map(Path::new);
         if let Some(path) = step_summary {

@@ -8,15 +8,21 @@
 //! That is what a moment chosen by the clock would wait. A virtual user that asks again as soon as it is answered
 //! chooses no such moment: on a worker with more to do than it can, it waits a whole round of everybody's work to have
 //! its answer read. So there is a probe as well, which does the same, without a target.
+//!
+//! With each beat the journal is written, as far as its lines had to wait.
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::timer::Timer;
 use super::vu::Crew;
+use crate::journal;
 
 /// Often enough to see what a percentile of requests would see, seldom enough to cost nothing.
 const PERIOD: Duration = Duration::from_millis(5);
+
+// The journal may rely on it.
+const _: () = assert!(PERIOD.as_nanos() <= journal::PERIOD.as_nanos());
 
 /// Beats until it is dropped.
 pub(super) async fn beat(crew: Rc<Crew>) {
@@ -56,6 +62,8 @@ fn record(crew: &Crew, begin: Instant, beats: u64, expired: u64) -> u64 {
     for beat in beats + 1..=beats + expired {
         recorder.lag(now.saturating_duration_since(begin + Duration::from_nanos(beat * period)));
     }
+    // Of this worker's lines: it is awake now anyway.
+    crew.pen.borrow_mut().beat();
     beats + expired
 }
 

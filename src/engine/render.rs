@@ -37,6 +37,30 @@ pub(super) enum Unfilled {
     Invalid(String),
 }
 
+/// A request, but for the headers that are the same for every request of its step.
+#[derive(Clone, Debug)]
+pub(super) struct Filled {
+    pub(super) uri: Uri,
+    /// Those headers whose templates were filled in.
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Filled {
+    /// The whole request.
+    pub(super) fn whole(&self, request: &Request) -> http::Request<Payload> {
+        let mut built = http::Request::new(Payload::from(self.body.clone()));
+        *built.method_mut() = request.method.clone();
+        *built.uri_mut() = self.uri.clone();
+        let headers = built.headers_mut();
+        headers.extend(request.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+        for (name, value) in &self.headers {
+            headers.append(name, value.clone());
+        }
+        built
+    }
+}
+
 impl Values {
     /// Builds a request. Its headers take the room of `spare`, an empty map: that of an answer which nobody needs any
     /// more, so that no room is asked for and given back with every request. hyper in turn uses the map of a request
@@ -46,6 +70,22 @@ impl Values {
         request: &Request,
         spare: HeaderMap,
     ) -> Result<http::Request<Payload>, Unfilled> {
+        let mut headers = spare;
+        debug_assert!(headers.is_empty());
+        for (name, value) in &request.headers {
+            headers.append(name, value.clone());
+        }
+        let Filled { uri, headers, body } = self.filled(request, headers)?;
+        let mut built = http::Request::new(Payload::from(body));
+        *built.method_mut() = request.method.clone();
+        *built.uri_mut() = uri;
+        *built.headers_mut() = headers;
+        Ok(built)
+    }
+
+    /// Builds what is a request's own; its headers are added to those that are given.
+    #[inline]
+    pub(super) fn filled(&mut self, request: &Request, mut headers: HeaderMap) -> Result<Filled, Unfilled> {
         let uri = match &request.path {
             Path::Static(uri) => uri.clone(),
             Path::Filled(template) => {
@@ -54,11 +94,6 @@ impl Values {
                 Uri::from(path)
             }
         };
-        let mut headers = spare;
-        debug_assert!(headers.is_empty());
-        for (name, value) in &request.headers {
-            headers.append(name, value.clone());
-        }
         for (name, template) in &request.filled_headers {
             let value = HeaderValue::from_maybe_shared(Bytes::from(self.fill(template)?))
                 .map_err(|_| Unfilled::Invalid(format!("the value of the header `{name}` is invalid")))?;
@@ -69,11 +104,7 @@ impl Values {
             Body::Static(bytes) => bytes.clone(),
             Body::Filled(template) => Bytes::from(self.fill(template)?),
         };
-        let mut built = http::Request::new(Payload::from(body));
-        *built.method_mut() = request.method.clone();
-        *built.uri_mut() = uri;
-        *built.headers_mut() = headers;
-        Ok(built)
+        Ok(Filled { uri, headers, body })
     }
 
     /// Fills a template in.

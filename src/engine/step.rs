@@ -47,8 +47,8 @@ impl Vu {
                 return self.scenario_error(id, span, now, unfilled_message(&crew.plan, &unfilled));
             }
         };
-        let path =
-            if self.undos.borrow().is_empty() { None } else { request.as_ref().map(|it| it.uri().clone()) };
+        let undoes = self.undos.borrow().are_undone_by(id);
+        let path = request.as_ref().filter(|_| undoes).map(|it| it.uri().clone());
         let note = match (step.undo, &request) {
             // Written down before it is sent: should palier be killed now, its answer will never be seen.
             (Some(_), Some(it)) => Some(crew.pen.borrow_mut().sent(id, it.uri(), it.body().bytes())),

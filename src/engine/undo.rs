@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 use http::{HeaderMap, Uri};
 
 use super::attempt::{Attempt, Limits};
-use super::payload::Payload;
-use super::render::Values;
+use super::render::{Filled, Values};
 use super::vu::{Crew, Vu};
 use crate::journal;
 use crate::metrics::{Failure, Leftover, Sample};
@@ -33,8 +32,8 @@ pub(super) struct Undos(Vec<Undo>);
 /// The request that undoes one thing.
 #[derive(Clone, Debug)]
 pub(super) struct Undo {
-    pub(super) step: StepId,
-    pub(super) request: http::Request<Payload>,
+    step: StepId,
+    request: Filled,
     /// The step that created it.
     creator: StepId,
     /// Its number in the journal.
@@ -60,6 +59,11 @@ impl Undos {
         self.0.is_empty()
     }
 
+    /// Whether a step undoes one of them.
+    pub(super) fn are_undone_by(&self, step: StepId) -> bool {
+        self.0.iter().any(|undo| undo.step == step)
+    }
+
     /// The one to undo next: the latest, as what was created last may depend on what was created first.
     fn next(&self) -> Option<Undo> {
         self.0.last().cloned()
@@ -78,8 +82,8 @@ impl Undos {
         let mut pen = crew.pen.borrow_mut();
         cleanup.created += 1;
         let plan = crew.plan.step(step);
-        if let Ok(request) = values.request(&plan.request, HeaderMap::new()) {
-            let (uri, headers, body) = (request.uri(), request.headers(), request.body().bytes());
+        if let Ok(request) = values.filled(&plan.request, HeaderMap::new()) {
+            let Filled { uri, headers, body } = &request;
             pen.made(number, creator, Some(journal::Undo { step: plan, uri, headers, body }));
             self.0.push(Undo { step, request, creator, number, trouble: None });
         } else {
@@ -97,7 +101,7 @@ impl Undos {
         if !is_gone(status) {
             return false;
         }
-        let Some(found) = self.0.iter().rposition(|undo| undo.step == step && undo.request.uri() == uri)
+        let Some(found) = self.0.iter().rposition(|undo| undo.step == step && undo.request.uri == *uri)
         else {
             return false;
         };
@@ -110,7 +114,7 @@ impl Undos {
     /// Gives the next one up: it is left behind.
     pub(super) fn give_up(&mut self, crew: &Crew) {
         if let Some(undo) = self.0.pop() {
-            let request = format!("{} {}", undo.request.method(), undo.request.uri());
+            let request = format!("{} {}", crew.plan.step(undo.step).request.method, undo.request.uri);
             let step = crew.plan.step(undo.creator).name.clone();
             crew.cleanup.borrow_mut().leave(Leftover { step, request, reason: undo.trouble() });
         }
@@ -221,9 +225,9 @@ impl Vu {
         self.deadline.set((now + step.timeout.min(UNDO_ATTEMPT)).min(until));
         let limits = Limits { stopper: None, hard: until };
         let (tried, status, failure, timings, trouble) =
-            match self.attempt(step, &mut Some(undo.request.clone()), limits, now).await {
+            match self.attempt(step, &mut Some(undo.request.whole(&step.request)), limits, now).await {
                 Attempt::Answered { answer, timings } => {
-                    self.undos.borrow_mut().done(&crew, undo.step, undo.request.uri(), answer.status);
+                    self.undos.borrow_mut().done(&crew, undo.step, &undo.request.uri, answer.status);
                     let tried = Tried::of(answer.status);
                     let failure = match tried {
                         Tried::Gone => Failure::None,

@@ -175,6 +175,7 @@ async fn watch_over(assignment: Assignment) -> Farewell {
     for helper in helpers {
         helper.abort();
     }
+    crew.pen.borrow_mut().flush();
     farewell.panics.extend(undo_the_rest(&crew, &hands, tidiers, &mut orders).await);
     {
         let mut recorder = crew.recorder.borrow_mut();
@@ -341,7 +342,6 @@ async fn report_every_second(crew: Rc<Crew>, reports: UnboundedSender<Report>, s
         }
         let interval = recorder.take();
         drop(recorder);
-        crew.pen.borrow_mut().flush();
         if reports.send(Report::Interval(Box::new(interval))).is_err() {
             return;
         }

@@ -13,8 +13,9 @@
 //! ```
 //!
 //! `sent` and `made` are with the kernel before the run goes on, so that a SIGKILL loses neither: what was created
-//! can be undone, and what was asked for and not answered can at least be named. `undone` and `refused` may wait
-//! for the next of these lines, for a second at most: to undo a thing twice is no error.
+//! can be undone, and what was asked for and not answered can at least be named. A worker that writes more than
+//! [`AT_ONCE`] of them in [`PERIOD`] writes the others at its end, so that this is what can be lost: what one was
+//! doing in the last 5 ms. `undone` and `refused` wait for the next of these lines: to undo a thing twice is no error.
 //!
 //! No secret is in it: a [`seal`] puts the name of its variable there, and headers that carry
 //! credentials of another origin are left out. A journal says nothing of the load; it is no report.
@@ -31,6 +32,6 @@ pub mod seal;
 mod write;
 
 pub use folder::{FILE_NAME, FolderError, Found, find, make_room};
-pub use line::{Undo, Undoing};
+pub use line::{DatabaseCleanup, Undo, Undoing};
 pub use read::{Journal, Made, ReadError, Thing, read};
-pub use write::{Pen, Sweeping, Writer, reopen};
+pub use write::{AT_ONCE, PERIOD, Pen, Sweeping, Writer, reopen};

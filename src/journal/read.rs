@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
 
-use super::line::{FORMAT, Head, Line, StepLine, Undoing};
+use super::line::{DatabaseCleanup, FORMAT, Head, Line, StepLine, Undoing};
 
 /// A journal, read to its end: what was created and not undone, as far as it was written down.
 ///
@@ -17,6 +17,8 @@ pub struct Journal {
     pub profile: String,
     /// The URL of its target, sealed.
     pub target: String,
+    /// Where the statement is found that deletes what the run left in a database, if it has one.
+    pub database: Option<DatabaseCleanup>,
     /// What is left, by number.
     pub things: BTreeMap<u64, Thing>,
     /// The numbers of lines that cannot be read, from 1.
@@ -96,6 +98,7 @@ impl Journal {
             return Err(ReadError::OtherFormat(head.format));
         }
         (self.run, self.profile, self.target) = (head.run, head.profile, head.target);
+        self.database = head.database;
         self.beginning = line.len() as u64;
         Ok(())
     }

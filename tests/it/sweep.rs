@@ -113,6 +113,17 @@ fn a_request_that_was_never_answered_is_named_once_as_an_alarm() {
 }
 
 #[test]
+fn more_lines_than_are_written_at_once_are_written_soon() {
+    let origin = Origin::start(Script::ok().path("/things", Act::Hang));
+    let profile = ONCE.replace("[load]\n", "[load]\nvus = 200\n");
+    let running = Palier::run(&profile).target(&origin).start();
+    let running = running.wait_until(|| origin.requests() >= 200);
+    // A hundred times as long as they may wait, for a machine that has other things to do.
+    let run = running.wait(Duration::from_millis(500)).signal(Signal::KILL).finish();
+    run.then(["sweep"]).exit(98).says("unknown: 200 requests without an answer");
+}
+
+#[test]
 fn a_run_whose_request_was_never_answered_says_so() {
     let origin = Origin::start(Script::ok().path("/things", Act::Close));
     let run = Palier::run(ONCE).target(&origin).exit(0).verdict("warn");
