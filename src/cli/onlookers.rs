@@ -55,7 +55,11 @@ pub(super) async fn run(
     let mut onlookers = Onlookers::new(plan, progress, &mut observation);
     let mut results = engine::run(Arc::clone(plan), journal, &mut signals, &mut onlookers).await;
     let interrupted = matches!(results.stop, Stop::Interrupted(_));
-    let patience = if interrupted { AFTER_SIGNAL } else { Duration::MAX };
+    let patience = match (results.at_once, interrupted) {
+        (true, _) => Duration::ZERO,
+        (false, true) => AFTER_SIGNAL,
+        (false, false) => Duration::MAX,
+    };
     results.observed = tokio::select! {
         observed = observation.finish(|what| wait(progress, what)) => Some(observed),
         _ = signals.recv() => None,
@@ -66,12 +70,13 @@ pub(super) async fn run(
         && !matches!(results.stop, Stop::NotStarted(_))
     {
         let within = if interrupted { AFTER_SIGNAL } else { CLEANUP };
-        let done = tokio::select! {
-            () = cleanup::after(plan, found, within) => true,
-            _ = signals.recv() => false,
-        };
+        let done = !results.at_once
+            && tokio::select! {
+                () = cleanup::after(plan, found, within) => true,
+                _ = signals.recv() => false,
+            };
         if !done {
-            found.trouble = Some("a signal ended it".to_owned());
+            found.trouble = Some("a signal ended it; `palier sweep` deletes what is left".to_owned());
         }
     }
     results.database_cleanup = database_cleanup;

@@ -18,6 +18,12 @@ pub(super) fn new(now: SystemTime, mut random: impl FnMut() -> u32) -> String {
     format!("{day}-{time}-{letters}")
 }
 
+/// Whether a text can be such an id, and so means nothing in SQL: it may come from a file that anybody wrote.
+pub(super) fn is_harmless(text: &str) -> bool {
+    let is_letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (1..=40).contains(&text.len()) && text.chars().all(is_letter)
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -32,7 +38,10 @@ mod tests {
         assert!(new(start + Duration::from_secs(1), || 0) > id);
         let id = new(start, || u32::MAX);
         assert_eq!(id, "20261123-235959-9999");
-        assert!(id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'));
+        assert!(is_harmless(&id));
+        for other in ["", "%", "r'1", "R", "_", &"a".repeat(50)] {
+            assert!(!is_harmless(other), "{other}");
+        }
         assert_ne!(new(start, || 1), new(start, || 2));
     }
 }

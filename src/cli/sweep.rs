@@ -10,8 +10,9 @@ use http::{HeaderName, HeaderValue, Uri};
 use super::errand::{self, Where};
 use super::failure::Failure;
 use super::leftovers::{plural, request};
+use super::sweep_database::{self, Rows, rows};
 use super::terminal::Terminal;
-use super::{Env, ExitCode, planning, signals, sweep_database, terminal};
+use super::{Env, ExitCode, planning, signals, terminal};
 use crate::engine::{self, Errand, Outcome};
 use crate::journal::{self, Journal, Made, ReadError, Sweeping, Thing};
 use crate::report::show;
@@ -23,11 +24,13 @@ Examples:
   palier sweep                                  what the runs into palier-report left behind
   palier sweep nightly/ other/journal.jsonl
   palier sweep --dry-run                        only say what that would be
+  palier sweep nightly/ --profile standard      the same, and `delete` of its `[cleanup.mysql]` for these runs
   palier sweep --profile standard               no journal: the DELETE in `sweep` of its `[cleanup.mysql]`
   palier sweep --header \"Authorization: Bearer $TOKEN\"
 
 Secrets are in no journal: the variables that the profile named in `secrets` have to be set again.
 Sweep only what is still the same: where a database was made anew, the ids of a journal are those of others.
+A run that observed its database has noted its profile: then `delete` of `[cleanup.mysql]` is run without being asked.
 
 Exit codes, the first that applies:
   2     the command line is wrong, there is no such journal, or a run still writes it
@@ -37,9 +40,8 @@ Exit codes, the first that applies:
   1     anything else, for example a line of a journal that cannot be read
   0     nothing is left")]
 pub(super) struct Args {
-    /// Folders of runs, or their journals; `palier-report` by default
-    #[arg(value_name = "OUT|JOURNAL", env = "PALIER_OUT", hide_env_values = true)]
-    #[arg(default_value = "palier-report")]
+    /// Folders of runs, or their journals; `palier-report` or `PALIER_OUT` by default
+    #[arg(value_name = "OUT|JOURNAL")]
     paths: Vec<PathBuf>,
     /// Where the target is now; what a path on it is stays the same
     #[arg(long, value_name = "URL", value_parser = errand::target)]
@@ -53,8 +55,8 @@ pub(super) struct Args {
     /// Only say what would be undone
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// Delete from the database what every run of this profile left, instead of reading journals
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["paths", "headers", "target"])]
+    /// Delete from the database, too, what these runs of a profile left; without a journal, what every run did
+    #[arg(long, value_name = "NAME")]
     profile: Option<String>,
 }
 
@@ -63,10 +65,17 @@ const LONGEST: usize = 1_500;
 
 /// Undoes what there is, and says what came of it.
 pub(super) fn sweep(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode, Failure> {
-    if let Some(profile) = &args.profile {
+    if let Some(profile) = args.profile.as_ref().filter(|_| args.paths.is_empty()) {
+        if args.target.is_some() || !args.headers.is_empty() {
+            return Err(Failure::usage(
+                "`--target` and `--header` are for requests, and without a journal there are none",
+            )
+            .help("name the folder of a run, or its journal"));
+        }
         return sweep_database::sweep(profile, args.dry_run, args.within, env);
     }
-    let paths = journals(&args.paths)?;
+    let by_default = [PathBuf::from(env.get("PALIER_OUT").unwrap_or("palier-report"))];
+    let paths = journals(if args.paths.is_empty() { &by_default } else { &args.paths })?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::other(error).while_doing("cannot start a runtime"))?;
     let (_, mut signals) = {
@@ -95,12 +104,12 @@ pub(super) fn sweep(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCo
                     terminal.complain(&*Box::<dyn std::error::Error>::from(message), None);
                 }
                 totals.add(&swept);
+                if let Some(failure) = swept.failure {
+                    totals.fail(failure.tell(env, terminal));
+                }
             }
             // The others are swept all the same.
-            Some(Err(failure)) => {
-                let code = failure.tell(env, terminal);
-                totals.failed = totals.failed.filter(|worse| *worse == ExitCode::Usage).or(Some(code));
-            }
+            Some(Err(failure)) => totals.fail(failure.tell(env, terminal)),
         }
     }
     if paths.is_empty() {
@@ -126,6 +135,10 @@ impl Totals {
         self.corrupt += swept.corrupt.len();
     }
 
+    fn fail(&mut self, code: ExitCode) {
+        self.failed = self.failed.filter(|worse| *worse == ExitCode::Usage).or(Some(code));
+    }
+
     fn code(&self) -> ExitCode {
         match self.failed {
             Some(ExitCode::Usage) => ExitCode::Usage,
@@ -146,6 +159,8 @@ struct Swept {
     /// Requests without an answer that nobody was told of before.
     unknown: usize,
     corrupt: Vec<usize>,
+    /// What came in the way of the database.
+    failure: Option<Failure>,
 }
 
 /// The journals that the paths lead to. A folder without any has nothing to be swept, but it has to be there.
@@ -184,17 +199,39 @@ async fn one(path: &Path, args: &Args, env: &Env) -> Result<Swept, Failure> {
         None => would_undo(&journal, &mut text),
         Some(sweeping) => undo(&journal, &Where { args, env }, sweeping, &mut text).await?,
     };
-    let unanswered: Vec<&Thing> = journal.unanswered().collect();
+    let (is_deleted, failure) = match delete(&journal, args, env, &mut text).await {
+        Ok(is_deleted) => (is_deleted, None),
+        Err(failure) => (false, Some(failure)),
+    };
+    // What the statement was for is known, and is no more.
+    let unanswered: Vec<&Thing> = journal.unanswered().filter(|_| !is_deleted).collect();
     text.unanswered(&journal, &unanswered);
     if let Some(sweeping) = sweeping
-        && journal.has_leftovers()
+        && (journal.has_leftovers() || is_deleted)
+        && failure.is_none()
     {
         let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         let written = sweeping.finish(count(left), count(unanswered.len()));
         written.map_err(|error| Failure::other(error).while_doing(format!("cannot write `{shown}`")))?;
     }
     let unknown = if told { 0 } else { unanswered.len() };
-    Ok(Swept { text: text.0, left, unknown, corrupt: journal.corrupt })
+    Ok(Swept { text: text.0, left, unknown, corrupt: journal.corrupt, failure })
+}
+
+/// Deletes from the database what no request could undo, where that was asked for; whether it was done.
+async fn delete(journal: &Journal, args: &Args, env: &Env, text: &mut Text) -> Result<bool, Failure> {
+    let Some(of_run) = Rows::of(journal, args.profile.as_deref(), env)? else { return Ok(false) };
+    if args.dry_run {
+        text.line(&format!("would run {}", of_run.statement()));
+        return Ok(false);
+    }
+    let deleted = of_run.delete(args.within).await?;
+    text.line(&format!("deleted {} from the database: {}", rows(deleted), of_run.statement()));
+    if journal.unanswered().next().is_some() {
+        let n = plural(journal.unanswered().count(), "request");
+        text.line(&format!("{n} without an answer: what came of that is among these rows, or is not there"));
+    }
+    Ok(true)
 }
 
 /// Says what would be undone; how many things that are.

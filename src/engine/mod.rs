@@ -187,6 +187,7 @@ async fn conduct(
             .collect();
         let way = Way { dialer: &dialer, journal, shared: &shared };
         hurried = load(&plan, way, signals, watcher, &mut results).await == Ending::AtOnce;
+        results.at_once = hurried;
     }
     if !hurried {
         let steps = async {

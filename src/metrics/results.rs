@@ -24,6 +24,8 @@ pub struct Results {
     pub ends: Vec<Duration>,
     /// What ended it.
     pub stop: Stop,
+    /// Whether a second signal ended it: nothing more is to be waited for.
+    pub at_once: bool,
     /// What the generator knows of itself.
     pub generator: Generator,
     /// What was created and undone.
@@ -291,6 +293,7 @@ impl Results {
         own.late_arrivals += add.late_arrivals;
         own.panics.extend_from_slice(&add.panics);
         own.panics.sort_unstable();
+        self.at_once |= other.at_once;
         self.cleanup.merge(&other.cleanup);
         self.teardown_failures.extend_from_slice(&other.teardown_failures);
         self.teardown_failures.sort_unstable();

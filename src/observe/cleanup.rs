@@ -41,6 +41,18 @@ pub async fn after(plan: &Plan, found: &mut Found, within: Duration) {
     found.trouble = Some(trouble);
 }
 
+/// Deletes what the plan's run has left, after its end, whatever that was, and for as long as something comes; how many
+/// rows that were. `None` where the profile has no `delete`.
+#[cfg(feature = "mysql")]
+pub async fn delete(plan: &Plan, within: Duration) -> Option<Result<u64, String>> {
+    let cleanup = plan.cleanup.as_ref()?;
+    let deleting = super::mysql::cleanup::delete(&cleanup.access, cleanup.delete.as_ref()?);
+    Some(match tokio::time::timeout(within, deleting).await {
+        Ok(deleted) => deleted.map_err(|refusal| refusal.to_string()),
+        Err(_) => Err(format!("no end of it within {}", human_duration(within))),
+    })
+}
+
 /// Deletes what every run has left, with `sweep` of a plan's profile; `None` where the profile has none.
 #[cfg(feature = "mysql")]
 pub async fn sweep(plan: &Plan) -> Option<Result<Found, String>> {
@@ -63,9 +75,18 @@ pub async fn after(_: &Plan, _: &mut Found, _: Duration) {}
 /// This build knows no database.
 #[cfg(not(feature = "mysql"))]
 #[expect(clippy::unused_async, reason = "it is awaited in a build that does")]
+pub async fn delete(plan: &Plan, _: Duration) -> Option<Result<u64, String>> {
+    plan.cleanup.as_ref().filter(|cleanup| cleanup.delete.is_some())?;
+    Some(Err(NO_MYSQL.to_owned()))
+}
+
+/// This build knows no database.
+#[cfg(not(feature = "mysql"))]
+#[expect(clippy::unused_async, reason = "it is awaited in a build that does")]
 pub async fn sweep(plan: &Plan) -> Option<Result<Found, String>> {
     plan.cleanup.as_ref().filter(|cleanup| cleanup.sweep.is_some())?;
-    Some(
-        Err("this build of palier has no MySQL: take one that was built with the feature `mysql`".to_owned()),
-    )
+    Some(Err(NO_MYSQL.to_owned()))
 }
+
+#[cfg(not(feature = "mysql"))]
+const NO_MYSQL: &str = "this build of palier has no MySQL: take one that was built with the feature `mysql`";

@@ -20,9 +20,9 @@ COLUMNS = "id, name, email, department, salary, created_at"
 FIELDS = ("name", "email", "department", "salary")
 MAX_PER_PAGE = 100
 
-# This share of DELETE requests ends as 500, half of them with the row still there, half of them with the row gone: for
-# tests of what a client makes of that.
-FAIL_DELETE = float(os.environ.get("FAIL_DELETE", "0"))
+# A DELETE may ask to fail: this share of those with the header ends as 500, half of them with the row still there, half
+# of them with the row gone, for tests of what a client makes of that.
+FAIL = "X-Fail-Delete"
 
 # gunicorn serves with a fixed set of threads; each keeps a connection of its own.
 _local = threading.local()
@@ -178,12 +178,12 @@ def update(id):
 
 @app.delete("/employees/<int:id>")
 def delete(id):
-    fate = random.random()
-    if fate < FAIL_DELETE / 2:
+    share, fate = float(request.headers.get(FAIL, 0)), random.random()
+    if fate < share / 2:
         return refuse(500, "failed on purpose, before")
     if execute("DELETE FROM employees WHERE id = %s", (id,)).rowcount == 0:
         return not_found(id)
-    if fate < FAIL_DELETE:
+    if fate < share:
         return refuse(500, "failed on purpose, after")
     return jsonify(id=id, deleted=True)
 

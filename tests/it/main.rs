@@ -12,6 +12,7 @@ mod kubernetes;
 mod latency;
 mod long;
 mod outages;
+mod panics;
 mod profiles;
 mod readme;
 mod reports;

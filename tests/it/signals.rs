@@ -144,6 +144,16 @@ fn a_second_signal_leaves_at_once_and_still_writes_the_reports() {
     for name in REPORTS {
         assert!(!run.read(&format!("palier-report/{name}")).is_empty(), "{name}");
     }
+    let journal = run.read("palier-report/journal.jsonl");
+    assert!(journal.ends_with("{\"end\":\"done\",\"left\":2,\"unanswered\":0}\n"), "{journal}");
+    assert_eq!(journal.matches("{\"made\":").count(), 2, "{journal}");
+
+    // The next run says so and keeps it; once the server lets go, a sweep leaves nothing.
+    let calm = Origin::start(Script::ok().answers("/things", r#"{"id":8}"#));
+    let next = run.then(["run", "load.toml", "--set", "load.duration=\"300ms\""]).target(&calm).exit(0);
+    next.says("an earlier run left something behind: 2 things in http://127.0.0.1:");
+    next.then(["sweep", "--target", &calm.url()]).exit(0).says("undone: 2");
+    assert_eq!(calm.record().count("DELETE /things/7"), 2);
 }
 
 #[test]

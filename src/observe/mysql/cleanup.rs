@@ -1,8 +1,10 @@
 //! Deleting what a run, or every run, has left in the database.
 
+use std::time::{Duration, Instant};
+
 use super::connection::{Connection, Refusal};
 use crate::metrics;
-use crate::plan::DatabaseCleanup;
+use crate::plan::{Access, DatabaseCleanup};
 
 /// What `verify` says now; `None` where there is none.
 pub async fn count(cleanup: &DatabaseCleanup) -> Result<Option<i64>, Refusal> {
@@ -24,6 +26,26 @@ pub async fn clean(cleanup: &DatabaseCleanup, found: &mut metrics::DatabaseClean
     }
     connection.leave().await;
     Ok(())
+}
+
+/// Deletes what a run has left that is no more, with its `delete`; how many rows that were. What the run asked for last
+/// may still be on its way through the service: so it is done again until for a second there was nothing to delete.
+pub async fn delete(access: &Access, statement: &str) -> Result<u64, Refusal> {
+    const QUIET: Duration = Duration::from_secs(1);
+    let mut connection = Connection::open(access).await?;
+    let (mut deleted, mut last) = (0, Instant::now());
+    loop {
+        let rows = connection.change(statement).await?;
+        deleted += rows;
+        if rows > 0 {
+            last = Instant::now();
+        } else if last.elapsed() >= QUIET {
+            break;
+        }
+        tokio::time::sleep(QUIET / 4).await;
+    }
+    connection.leave().await;
+    Ok(deleted)
 }
 
 /// Deletes what every run has left, with `sweep`, and counts before and after. Twice is once.

@@ -15,20 +15,11 @@ pub(crate) struct Backend {
 impl Backend {
     /// Starts one; `None`, and a loud word, where what it needs is not installed.
     pub(crate) fn start() -> Option<Self> {
-        Self::start_with(&[])
-    }
-
-    /// Starts one with these variables in its environment.
-    pub(crate) fn start_with(env: &[(&str, &str)]) -> Option<Self> {
-        Self::start_as(env, &[])
+        Self::start_with_options(&[])
     }
 
     /// Starts one with these options of mariadbd.
     pub(crate) fn start_with_options(options: &[&str]) -> Option<Self> {
-        Self::start_as(&[], options)
-    }
-
-    fn start_as(env: &[(&str, &str)], options: &[&str]) -> Option<Self> {
         let check = Command::new(script("install")).arg("--check").output().expect("a script of ours");
         if !check.status.success() {
             super::consumers::missing(&format!("the backend: {}", text(&check)));
@@ -37,8 +28,7 @@ impl Backend {
         // Short, because the path of a socket in it may have 107 bytes only.
         let folder = tempfile::Builder::new().prefix("palier-be-").tempdir().expect("a folder");
         let mut up = Command::new(script("backend"));
-        let up = up.arg("up").arg(folder.path()).args(options).envs(env.iter().copied());
-        let up = up.output().expect("a script of ours");
+        let up = up.arg("up").arg(folder.path()).args(options).output().expect("a script of ours");
         assert!(up.status.success(), "{}", text(&up));
         let lines = String::from_utf8(up.stdout).expect("text");
         let value = |name: &str| {

@@ -1,62 +1,100 @@
 //! Nothing is left behind in a real database, whatever happens to palier or to the target.
+//!
+//! Several runs go on at once against one backend, each with thirty users of its own, so that these tests take less
+//! than two minutes and none of them can pass by deleting what is another's.
 
 use std::time::{Duration, Instant};
 
 use super::backend::Backend;
-use crate::support::palier::{Done, Palier, Running, Signal};
-
-/// Half a minute of `quick` in so many tenths of the time; its peak has 30 users.
-fn quick(backend: &Backend, time_scale: &str) -> Palier {
-    Palier::new(["run", "quick", "--time-scale", time_scale, "--target", &backend.url])
-        .patience(Duration::from_secs(180))
-}
+use crate::support::palier::{Done, Palier, Signal};
 
 /// Thirty users, each of whom has an employee for most of the time: a run that ends in the middle has many to undo.
 const HOLDING: &str = r#"
-pause = "50ms"
+pause = "100ms"
 [target]
 url = "http://127.0.0.1:9"
 ready = { get = "/health" }
-[load]
-executor = "constant-vus"
-vus = 30
-duration = "4s"
 [[step]]
 name = "create employee"
 post = "/employees"
 json = { name = "LoadTest User {{run}}-{{vu}}-{{iteration}}", email = "loadtest-{{uuid}}@example.com" }
 capture = { id = { json = "$.id" } }
 undo = "delete employee"
-pause = "400ms"
+pause = "800ms"
 [[step]]
 name = "delete employee"
 delete = "/employees/{{id}}"
 needs = ["id"]
 "#;
 
-/// The names of the employees that load tests have left.
-fn left(backend: &Backend) -> Vec<String> {
-    let names = backend.sql("SELECT name FROM employees WHERE name LIKE 'LoadTest User%'");
+const CONSTANT: &str = "[load]\nexecutor = \"constant-vus\"\nvus = 30\nduration = \"30s\"\n";
+
+/// How many runs go on at once, and how many times each of those that are repeated.
+const AT_ONCE: usize = 4;
+const TIMES: usize = 20;
+
+fn run(backend: &Backend, profile: &str) -> Palier {
+    Palier::run(profile).args(["--target", &backend.url]).patience(Duration::from_secs(120))
+}
+
+fn holding(load: &str) -> String {
+    format!("{HOLDING}{load}")
+}
+
+/// The same with the statement that deletes what no request can undo.
+fn with_cleanup(backend: &Backend) -> String {
+    let observed = format!(
+        r#"
+        [observe.mysql]
+        url = "mysql://127.0.0.1:{}/businessdb"
+        user = "observer"
+        password = "${{MYSQL_PASSWORD}}"
+        [cleanup.mysql]
+        delete = "DELETE FROM employees WHERE name LIKE 'LoadTest User {{{{run}}}}-%'"
+        "#,
+        backend.mysql_port
+    );
+    format!("observers = [\"mysql\"]\n{}{observed}", holding(CONSTANT))
+}
+
+fn with_password(palier: Palier) -> Palier {
+    palier.env("MYSQL_PASSWORD", "observer-Password-1")
+}
+
+/// A moment in which a run is in the midst of things.
+fn any_moment() -> Duration {
+    Duration::from_millis(fastrand::u64(400..2_600))
+}
+
+/// Does something a number of times, some of them at once; what came of each.
+fn often<T: Send>(times: usize, what: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    std::thread::scope(|scope| {
+        let what = &what;
+        let workers: Vec<_> = (0..AT_ONCE)
+            .map(|worker| scope.spawn(move || (worker..times).step_by(AT_ONCE).map(what).collect::<Vec<_>>()))
+            .collect();
+        let of_each = workers.into_iter().map(|worker| match worker.join() {
+            Ok(results) => results,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        of_each.flatten().collect()
+    })
+}
+
+/// The employees that the run in this folder has left, by the id that its journal has.
+fn left(backend: &Backend, run: &Done) -> Vec<String> {
+    let journal = run.read("palier-report/journal.jsonl");
+    let head: serde_json::Value =
+        serde_json::from_str(journal.lines().next().unwrap_or("")).expect("a journal");
+    let id = head["run"].as_str().expect("the id of a run");
+    let names = backend.sql(&format!("SELECT name FROM employees WHERE name LIKE 'LoadTest User {id}-%'"));
     names.lines().map(str::to_owned).collect()
 }
 
-/// Every employee that is left is one whose creation was never answered, and is named in the text. They are deleted
-/// by their names, which hold the id of the run.
+/// By requests alone.
 #[track_caller]
-fn only_what_cannot_be_known_is_left(backend: &Backend, before: u64, named: &str, what: &str) -> usize {
-    let left = left(backend);
-    assert_eq!(backend.rows(), before + left.len() as u64, "{what}");
-    for name in &left {
-        assert!(named.contains(&format!("\"{name}\"")), "{what}: nobody was told of {name}\n{named}");
-        backend.sql(&format!("DELETE FROM employees WHERE name = '{name}'"));
-    }
-    assert_eq!(backend.rows(), before, "{what}");
-    left.len()
-}
-
-#[track_caller]
-fn everything_is_undone(run: &Done, backend: &Backend, before: u64, what: &str) {
-    assert_eq!(backend.rows(), before, "{what}");
+fn everything_is_undone(run: &Done, backend: &Backend, what: &str) {
+    assert_eq!(left(backend, run), Vec::<String>::new(), "{what}");
     assert_eq!(run.count("/cleanup/created"), run.count("/cleanup/undone"), "{what}");
     assert_eq!(run.count("/cleanup/left") + run.count("/cleanup/unanswered"), 0, "{what}");
     let journal = run.read("palier-report/journal.jsonl");
@@ -64,78 +102,134 @@ fn everything_is_undone(run: &Done, backend: &Backend, before: u64, what: &str) 
     assert!(!journal.contains("\"made\""), "{what}: {journal}");
 }
 
+/// One run of `quick`, in a third of its time.
+fn quick(backend: &Backend) -> Done {
+    run(backend, "extends = \"quick\"").args(["--time-scale", "0.3"]).finish()
+}
+
+fn ends_well(backend: &Backend) {
+    let run = quick(backend);
+    assert!(run.count("/cleanup/created") > 50);
+    everything_is_undone(&run, backend, "at the end");
+}
+
+fn deletions_fail_one_time_in_five(backend: &Backend) {
+    let failing = "extends = \"quick\"\n[target]\nheaders = { X-Fail-Delete = \"0.2\" }\n";
+    let run = run(backend, failing).args(["--time-scale", "0.3"]).finish();
+    assert!(run.count("/metrics/http_req_failed/passes") > 5, "deletions failed");
+    assert!(run.count("/metrics/http_reqs{phase:cleanup}/count") > 5, "and were tried again");
+    everything_is_undone(&run, backend, "with failing deletions");
+}
+
+fn is_ended_by_a_threshold(backend: &Backend) {
+    let aborting =
+        "[thresholds]\nhttp_req_duration = [{ expr = \"max<1us\", abort = true, delay = \"2s\" }]\n";
+    let run = run(backend, &(holding(CONSTANT) + aborting)).exit(99).verdict("fail");
+    assert_eq!(run.summary()["run"]["ended_early"]["cause"], "abort");
+    assert!(run.count("/metrics/http_reqs{phase:cleanup}/count") > 10, "it had something to undo");
+    everything_is_undone(&run, backend, "after an abort");
+}
+
+fn ramps_down_without_patience(backend: &Backend) {
+    let ramp = r#"
+        [load]
+        executor = "ramping-vus"
+        start_vus = 30
+        graceful_ramp_down = "100ms"
+        graceful_stop = "100ms"
+        stages = [{ duration = "2s", target = 30 }, { duration = "2s", target = 0 }]
+        "#;
+    let run = run(backend, &holding(ramp)).finish();
+    assert!(run.count("/metrics/http_reqs{phase:cleanup}/count") > 10, "iterations were cut");
+    everything_is_undone(&run, backend, "after a ramp-down");
+}
+
 #[test]
 #[ignore = "slow: starts Flask and MariaDB"]
-fn a_run_that_ends_well_leaves_as_many_rows_as_before() {
+fn however_a_run_ends_it_leaves_as_many_rows_as_before() {
     let _turn = super::take_turn();
     let Some(backend) = Backend::start() else { return };
     let before = backend.rows();
-    let run = quick(&backend, "0.3").finish();
-    assert!(run.count("/cleanup/created") > 50);
-    everything_is_undone(&run, &backend, before, "at the end");
+    let ways =
+        [ends_well, deletions_fail_one_time_in_five, is_ended_by_a_threshold, ramps_down_without_patience];
+    often(ways.len(), |way| ways[way](&backend));
+    assert_eq!(backend.rows(), before);
 }
 
 #[test]
-#[ignore = "slow: starts Flask and MariaDB"]
-fn deletions_that_fail_one_time_in_five_leave_as_many_rows_as_before() {
-    let _turn = super::take_turn();
-    let Some(backend) = Backend::start_with(&[("FAIL_DELETE", "0.2")]) else { return };
-    let before = backend.rows();
-    let run = quick(&backend, "0.3").finish();
-    assert!(run.count("/metrics/http_req_failed/passes") > 5, "deletions failed");
-    assert!(run.count("/metrics/http_reqs{phase:cleanup}/count") > 5, "and were tried again");
-    everything_is_undone(&run, &backend, before, "at the end");
-}
-
-/// Sends a signal at a random moment of a run of four seconds.
-fn at_a_random_moment(backend: &Backend, signal: Signal) -> (Running, Instant, String) {
-    let moment = Duration::from_millis(fastrand::u64(200..3_500));
-    let run = Palier::run(HOLDING).args(["--target", &backend.url]).patience(Duration::from_secs(60));
-    let running = run.start().wait(moment).signal(signal);
-    (running, Instant::now(), format!("{signal:?} after {moment:?}"))
-}
-
-#[test]
-#[ignore = "slow: two minutes against Flask and MariaDB"]
+#[ignore = "slow: twenty runs against Flask and MariaDB"]
 fn interrupted_at_any_moment_it_leaves_as_many_rows_as_before() {
     let _turn = super::take_turn();
     let Some(backend) = Backend::start() else { return };
     let before = backend.rows();
-    let mut created = 0;
-    for signal in [Signal::INT, Signal::TERM].repeat(10) {
-        let (running, signalled, what) = at_a_random_moment(&backend, signal);
-        let run = running.finish();
+    let created = often(TIMES, |number| {
+        let signal = if number % 2 == 0 { Signal::INT } else { Signal::TERM };
+        let moment = any_moment();
+        let what = format!("{signal:?} after {moment:?}");
+        let running = run(&backend, &holding(CONSTANT)).start().wait(moment).signal(signal);
+        let signalled = Instant::now();
+        let run = running.finish().exit(105);
         let took = signalled.elapsed();
-        assert!(matches!(run.code, Some(105 | 99)), "{what}: {:?}", run.code);
         assert!(took < Duration::from_secs(7), "{what}: {took:?}");
         assert_eq!(run.summary()["run"]["ended_early"]["cause"], "interrupt", "{what}");
-        everything_is_undone(&run, &backend, before, &what);
-        created += run.count("/cleanup/created");
+        everything_is_undone(&run, &backend, &what);
+        run.count("/cleanup/created")
+    });
+    assert_eq!(created.len(), TIMES);
+    assert_eq!(backend.rows(), before);
+    let created: u64 = created.iter().sum();
+    assert!(created > 500, "it was interrupted in the midst of things: {created} created");
+}
+
+/// Ends a run the hard way, and sweeps: how many rows there were before that.
+fn swept(backend: &Backend, signals: &[Signal]) -> usize {
+    let moment = any_moment();
+    let what = format!("{signals:?} after {moment:?}");
+    let mut running = with_password(run(backend, &with_cleanup(backend))).start().wait(moment);
+    for signal in signals {
+        running = running.signal(*signal).wait(Duration::from_millis(50));
     }
-    assert!(created > 500, "it was interrupted in the middle of things: {created} created");
+    let run = running.finish();
+    assert_eq!(run.code, if signals == [Signal::KILL] { None } else { Some(105) }, "{what}");
+    let found = left(backend, &run).len();
+    let swept = with_password(run.then(["sweep"])).exit(0);
+    assert_eq!(left(backend, &run), Vec::<String>::new(), "{what}: {}", swept.stdout);
+    if found > 0 {
+        swept.says("from the database: DELETE FROM employees WHERE name LIKE 'LoadTest User 20");
+    }
+    run.then(["sweep"]).exit(0).says("nothing is left to be undone");
+    found
 }
 
 #[test]
-#[ignore = "slow: two minutes against Flask and MariaDB"]
-fn killed_at_any_moment_and_swept_it_leaves_nothing_that_was_answered() {
+#[ignore = "slow: twenty runs against Flask and MariaDB"]
+fn killed_at_any_moment_and_swept_it_leaves_as_many_rows_as_before() {
     let _turn = super::take_turn();
     let Some(backend) = Backend::start() else { return };
     let before = backend.rows();
-    let (mut undone, mut unknown) = (0, 0);
-    for _ in 0..20 {
-        let (running, _, what) = at_a_random_moment(&backend, Signal::KILL);
-        let run = running.finish();
-        assert_eq!(run.code, None, "{what}");
-        // What palier had asked for goes on without it.
-        std::thread::sleep(Duration::from_millis(500));
-        let rows = backend.rows() - before;
-        let swept = run.then(["sweep"]).finish();
-        assert!(matches!(swept.code, Some(0 | 98)), "{what}: {:?}\n{}", swept.code, swept.stderr);
-        undone += rows - left(&backend).len() as u64;
-        unknown += only_what_cannot_be_known_is_left(&backend, before, &swept.stdout, &what);
-        run.then(["sweep"]).exit(0);
-    }
-    assert!(undone > 100, "it was killed in the middle of things: {undone} undone, {unknown} unknown");
+    let other = run(&backend, &holding(&CONSTANT.replace("30s", "100s"))).start();
+    let found = often(TIMES, |_| swept(&backend, &[Signal::KILL]));
+    let other = other.signal(Signal::INT).finish().exit(105);
+    assert_eq!(found.len(), TIMES);
+    let found: usize = found.iter().sum();
+    assert!(found > 100, "it was killed in the midst of things: {found} rows");
+    assert_eq!(other.count("/metrics/http_req_failed/passes"), 0, "no sweep took a row of this one");
+    everything_is_undone(&other, &backend, "beside the others");
+    assert_eq!(backend.rows(), before);
+}
+
+#[test]
+#[ignore = "slow: starts Flask and MariaDB"]
+fn ended_by_a_second_signal_and_swept_it_leaves_as_many_rows_as_before() {
+    let _turn = super::take_turn();
+    let Some(backend) = Backend::start() else { return };
+    let before = backend.rows();
+    let found = often(AT_ONCE, |number| {
+        let second = if number % 2 == 0 { Signal::INT } else { Signal::TERM };
+        swept(&backend, &[Signal::INT, second])
+    });
+    assert_eq!(found.len(), AT_ONCE);
+    assert_eq!(backend.rows(), before);
 }
 
 #[test]
@@ -144,18 +238,27 @@ fn a_target_that_crashes_and_comes_back_is_left_as_it_was() {
     let _turn = super::take_turn();
     let Some(backend) = Backend::start() else { return };
     let before = backend.rows();
-    let profile = "extends = \"quick\"\n[load]\nexecutor = \"constant-vus\"\nvus = 30\nduration = \"20s\"\n";
-    let running = Palier::run(profile).args(["--target", &backend.url]);
-    let running = running.patience(Duration::from_secs(180)).start().wait(Duration::from_secs(5));
+    let profile = "extends = \"quick\"\n[load]\nexecutor = \"constant-vus\"\nvus = 30\nduration = \"12s\"\n";
+    let running = run(&backend, profile).start().wait(Duration::from_secs(3));
     backend.crash();
     backend.revive();
     let run = running.finish();
     assert!(run.errors("connect-refused") > 0, "it was down");
     assert_eq!(run.count("/cleanup/left"), 0, "{}", run.reasons());
+    // What is left was asked for in the crash and never answered; the journal names it.
     let named = run.read("palier-report/journal.jsonl").replace("\\\"", "\"");
-    let lost = only_what_cannot_be_known_is_left(&backend, before, &named, "after the crash");
-    assert!(lost as u64 <= run.count("/cleanup/unanswered"));
+    let left = left(&backend, &run);
+    assert_eq!(backend.rows(), before + left.len() as u64);
+    assert!(left.len() as u64 <= run.count("/cleanup/unanswered"));
+    for name in &left {
+        assert!(named.contains(&format!("\"{name}\"")), "nobody was told of {name}\n{named}");
+    }
     let points = run.summary()["series"]["points"].clone();
-    let last = points.as_array().unwrap().iter().rev().nth(2).unwrap().clone();
-    assert!(last["requests"].as_u64() > Some(0), "no user was held up for good: {last}");
+    let last = points
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|point| (9e3..12e3).contains(&point["time"].as_f64().unwrap()));
+    let requests: u64 = last.filter_map(|point| point["requests"].as_u64()).sum();
+    assert!(requests > 0, "no user was held up for good: {points}");
 }
