@@ -19,8 +19,8 @@ use crate::metrics::Stop;
 use crate::observe::generator::limits::{self, Limits};
 use crate::plan::Plan;
 use crate::report::console::{self, Look};
-use crate::report::write::append_step_summary;
-use crate::report::{Format, Outputs, Summary, WriteError, annotations};
+use crate::report::write::{append_step_outputs, append_step_summary};
+use crate::report::{Format, Outputs, Summary, WriteError, annotations, step_outputs};
 use crate::summarize::{Circumstances, summarize};
 use crate::verdict::judge;
 
@@ -152,6 +152,13 @@ pub(super) fn run(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode
         let _ = destination.outputs.write_all(&summary);
     }
 
+    if let Some(path) = env.get("GITHUB_OUTPUT") {
+        let lines = step_outputs::render(&summary, &std::path::absolute(&args.out).unwrap_or_default());
+        if let Err(error) = append_step_outputs(Path::new(path), &lines) {
+            terminal.complain(&error, Some("`GITHUB_OUTPUT` names that file; unset it where there is none"));
+            ending.written = false;
+        }
+    }
     ending.written &= tell(args, env, terminal, &destination, &summary, &problems);
     Ok(ExitCode::of(ending, args.on_warn))
 }
@@ -269,7 +276,7 @@ fn command(args: &Args, plan: &Plan) -> String {
 }
 
 /// A word as a shell takes it.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let is_plain = |it: char| it.is_ascii_alphanumeric() || "-_./:=@%+,".contains(it);
     if !word.is_empty() && word.chars().all(is_plain) {
         word.to_owned()

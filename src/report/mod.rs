@@ -20,6 +20,7 @@ pub mod k6;
 pub mod markdown;
 pub mod openmetrics;
 pub mod show;
+pub mod step_outputs;
 pub mod summary;
 pub mod write;
 

@@ -135,6 +135,13 @@ pub fn append_step_summary(path: &Path, page: &str) -> Result<(), WriteError> {
     file.write_all(page.as_bytes()).map_err(error)
 }
 
+/// Appends lines to the file that `GITHUB_OUTPUT` names.
+pub fn append_step_outputs(path: &Path, lines: &str) -> Result<(), WriteError> {
+    let opened = OpenOptions::new().append(true).create(true).open(path);
+    let written = opened.and_then(|mut file| file.write_all(lines.as_bytes()));
+    written.map_err(|source| WriteError::File { path: path.to_owned(), source })
+}
+
 /// A file that removes itself unless it is kept. Readable as any other: who uploads it may be another user.
 fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();

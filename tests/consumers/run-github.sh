@@ -16,9 +16,20 @@ scratch_repository "$source_dir" https://github.com/o/r.git
 
 stubs=()
 for version in v4 v5; do
-  for action in upload-artifact cache; do
+  for action in upload-artifact cache upload-pages-artifact deploy-pages; do
     stubs+=(--local-repository "actions/$action@$version=$here/lib/stubs/$action")
   done
+done
+# palier's own action is the one of this clone, whatever the release that a workflow names; act copies all that it is
+# given, so it is given no more than the action.
+root=$(realpath "$here/../..")
+own_action=$scratch/.git/palier
+mkdir -p "$own_action/ci"
+cp -a "$root/ci/github" "$own_action/ci/"
+cp "$root/Cargo.toml" "$root/Cargo.lock" "$own_action/"
+mapfile -t own < <(grep -rhoE 'OWNER/palier/ci/github@[^ ]+' .github/workflows 2>/dev/null | sort -u)
+for uses in ${own[@]+"${own[@]}"}; do
+  stubs+=(--local-repository "OWNER/palier@${uses#*@}=$own_action")
 done
 # Actions written for Node find the pinned one.
 PATH=$(dirname "$NODE"):$PATH timeout 300 "$GO_TOOLS/act" "$event" -P ubuntu-latest=-self-hosted --no-cache-server \
