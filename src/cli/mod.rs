@@ -3,8 +3,9 @@
 //! The only room that prints, reads the environment, or decides an exit code; nobody imports it. What is said
 //! on the way goes to standard error, the result to standard output.
 //!
-//! - `run`, `check`, `doctor`, `demo`, `report`, `sweep`: the commands
+//! - `run`, `bench`, `check`, `doctor`, `demo`, `report`, `sweep`, `init`, `explain`, `schema`, `pages`: the commands
 //! - `planning`: from arguments to a plan, or to all that is wrong with the profile
+//! - `virtual_file`, `toml_text`: a profile that is no file
 //! - `outline`: a plan in words
 //! - `onlookers`, `signals`: the run, watched and ended
 //! - `progress`, `live`, `glance`, `sight`, `screen`: what is shown of it while it goes on
@@ -13,6 +14,7 @@
 //! - `ci`, `host`, `run_id`: what is known of a run beside its profile
 //! - `env`, `terminal`, `exit`, `failure`: what palier is started with, and how it ends
 
+mod bench;
 mod check;
 mod ci;
 mod demo;
@@ -20,24 +22,30 @@ mod doctor;
 mod env;
 mod errand;
 mod exit;
+mod explain;
 mod failure;
 mod glance;
 mod host;
+mod init;
 mod leftovers;
 mod live;
 mod onlookers;
 mod outline;
+mod pages;
 mod planning;
 mod progress;
 mod report;
 mod run;
 mod run_id;
+mod schema;
 mod screen;
 mod sight;
 mod signals;
 mod sweep;
 mod sweep_database;
 mod terminal;
+mod toml_text;
+mod virtual_file;
 
 use std::ffi::OsString;
 
@@ -62,6 +70,9 @@ Examples:
   palier doctor load.toml                        is all there that a run needs?
   palier report palier-report/summary.json       the reports of a run once more
   palier sweep                                   undo what a killed run left behind
+  palier bench -n 1000 -c 50 http://localhost:5000/health
+  palier init github                             a profile, and a workflow that runs it
+  palier explain 98                              what does that exit code mean?
 
 `palier run --help` explains the exit codes.")]
 struct Cli {
@@ -77,6 +88,8 @@ struct Cli {
 enum Command {
     /// Run a load test, and say what it found
     Run(run::Args),
+    /// Put one address under load, without a profile
+    Bench(bench::Args),
     /// Check a profile without making any load, and show what it would do
     Check(check::Args),
     /// Look whether a run would see and do what its profile asks for, without making any load
@@ -87,6 +100,16 @@ enum Command {
     Report(report::Args),
     /// Undo what a killed run left behind
     Sweep(sweep::Args),
+    /// Write a profile, and a pipeline file that runs it, into this repository
+    Init(init::Args),
+    /// Say what a metric, an exit code, a kind of error or a key of a profile means
+    Explain(explain::Args),
+    /// Print the JSON Schema of profiles or of summaries
+    Schema(schema::Args),
+    /// Print the completions of a shell
+    Completions(pages::CompletionsArgs),
+    /// Print the man page, or write those of all commands
+    Man(pages::ManArgs),
 }
 
 /// Does what the arguments ask for.
@@ -108,6 +131,12 @@ pub fn main(env: &Env, args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Demo(args) => demo::serve(args),
         Command::Report(args) => report::report(args, terminal),
         Command::Sweep(args) => sweep::sweep(args, env, terminal),
+        Command::Bench(args) => bench::bench(args, env, terminal),
+        Command::Init(args) => init::init(args),
+        Command::Explain(args) => explain::explain(args),
+        Command::Schema(args) => schema::schema(args),
+        Command::Completions(args) => pages::completions(args, Cli::command()),
+        Command::Man(args) => pages::man(args, Cli::command()),
     };
     result.unwrap_or_else(|failure| failure.tell(env, terminal))
 }

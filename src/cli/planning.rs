@@ -69,7 +69,7 @@ pub(super) fn plan(args: &ProfileArgs, given: Given<'_>, env: &Env) -> Result<(P
     }
 }
 
-fn refused(name: &str, error: profile::Error) -> Failure {
+pub(super) fn refused(name: &str, error: profile::Error) -> Failure {
     match error {
         profile::Error::Rejected(rejected) => Failure::Profile {
             name: name.to_owned(),

@@ -51,6 +51,7 @@ pub use expression::{Aggregation, Bound, Expression, Operator, Quantity};
 pub use files::{BUILT_IN_PROFILES, Disk, Files, Found};
 pub use json::Json;
 pub use load::{Executor, Load, Stage, UNNAMED_LOAD};
+pub use nearest::nearest;
 pub use observe::{DEFAULT_PATTERNS, Logs, Observe, Pattern};
 pub use place::{Location, Place, Placed, Source, SourceId, Sources};
 pub use scenario::{Pause, Scenario};
@@ -166,7 +167,7 @@ pub fn load(request: &Request<'_>, files: &dyn Files) -> Result<Profile, Error> 
     let (found, origin) =
         files::find(request.name, request.folder, files).map_err(|looked| Error::Unknown {
             name: request.name.to_owned(),
-            nearest: nearest::nearest(request.name, BUILT_IN_PROFILES).map(str::to_owned),
+            nearest: nearest(request.name, BUILT_IN_PROFILES).map(str::to_owned),
             looked,
         })?;
     let text = origin.read(files).map_err(|source| Error::Unreadable { path: origin.shown(), source })?;

@@ -1,7 +1,7 @@
 //! "Did you mean": the valid name that a wrong one is nearest to.
 
 /// The candidate that the name was most likely meant to be, if any is near enough.
-pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = plain(name);
     let allowed = (plain.chars().count() / 3).clamp(1, 3);
     candidates

@@ -1,79 +1,90 @@
 #!/usr/bin/env bash
-# pipelines.sh PALIER_BIN: runs the GitHub and GitLab examples of ci/ with a real palier, on act and gitlab-ci-local.
-# Checks that the job is green on a pass and red on a failing threshold, and, both times, that the reports are kept:
-# JUnit file and summary as artifacts, the verdict on GitHub's summary page, the success rate as GitLab's coverage.
-#
-# The runs are shortened by PALIER_TIME_SCALE (0.2 by default). KEEP_SCRATCH=1 leaves logs and artifacts where the
-# last line says.
+# pipelines.sh PALIER_BIN: `palier init` writes a pipeline into an empty repository, and act and gitlab-ci-local run it
+# with a real palier against the demo: green, orange on a warning, red on a failing threshold, red where the target is
+# down. Read back: verdict, exit code and paths as outputs, the step summary, annotations, artifacts, the success rate as
+# GitLab's coverage, what `palier sweep` does at the end. And the action's own ways to a palier, from a release it is
+# served here. KEEP_SCRATCH=1 leaves logs and artifacts where the last line says.
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(realpath "$here/../..")
 . "$here/lib/check.sh"
 palier=$(realpath "$1")
-time_scale=${PALIER_TIME_SCALE:-0.2}
 
 work=$(mktemp -d)
-demo_pid=
+servers=()
 finish() {
-  [ -z "$demo_pid" ] || kill "$demo_pid" 2>/dev/null
+  [ ${#servers[@]} -eq 0 ] || kill "${servers[@]}" 2>/dev/null
   if [ -n "${KEEP_SCRATCH:-}" ]; then echo "kept: $work"; else rm -rf "$work"; fi
 }
-trap finish EXIT INT TERM
-
-# The examples name a binary and take no further arguments, so what a case changes is put in by a script that they
-# run as palier. It also keeps what palier wrote to the step summary.
-# stand_in NAME ARGS...: ARGS follow the example's own; "target=URL" puts that target in the place of the demo.
-stand_in() {
-  local file=$work/$1 target=; shift
-  if [[ ${1:-} == target=* ]]; then target=${1#target=}; shift; fi
-  cat > "$file" <<SCRIPT
-#!/usr/bin/env bash
-args=()
-for arg in "\$@"; do
-  if [ -n '$target' ] && [ "\$arg" = --demo ]; then args+=(--target '$target'); else args+=("\$arg"); fi
-done
-'$palier' "\${args[@]}" --time-scale $time_scale ${*@Q}
-code=\$?
-if [ -n "\${GITHUB_STEP_SUMMARY:-}" ]; then cp "\$GITHUB_STEP_SUMMARY" "\$STUB_STORE/step-summary.md"; fi
-exit \$code
-SCRIPT
-  chmod +x "$file"
-}
+trap finish EXIT
+trap 'exit 130' INT TERM
 
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
-# A demo API that answers three requests of ten with an error: thresholds on `checks` and `errors` fail.
-start_bad_demo() {
-  local port attempt; port=$(free_port)
-  bad_target=http://127.0.0.1:$port
-  "$palier" demo --port "$port" --error-rate 0.3 > "$work/demo.log" 2>&1 &
-  demo_pid=$!
+# serve NAME COMMAND...: starts a server on $port and waits for it.
+serve() {
+  local name=$1 attempt; shift
+  "$@" > "$work/$name.log" 2>&1 &
+  servers+=($!)
   for attempt in $(seq 100); do
     if (exec 3<> "/dev/tcp/127.0.0.1/$port") 2>/dev/null; then return; fi
     sleep 0.1
   done
-  echo "FAIL the demo did not start after $attempt tries:"; cat "$work/demo.log"
+  echo "FAIL $name did not start after $attempt tries:"; cat "$work/$name.log"
   exit 1
 }
 
+# The palier of the runner. It also keeps what palier handed to the step.
+stand_in() {
+  cat > "$work/palier" <<SCRIPT
+#!/usr/bin/env bash
+'$palier' "\$@"
+code=\$?
+if [ "\$1" = run ] && [ -n "\${GITHUB_STEP_SUMMARY:-}" ]; then
+  cp "\$GITHUB_STEP_SUMMARY" "\$STUB_STORE/step-summary.md"
+  cp "\$GITHUB_OUTPUT" "\$STUB_STORE/outputs.txt"
+fi
+exit \$code
+SCRIPT
+  chmod +x "$work/palier"
+}
+
+# repository CASE URL WARNING THRESHOLD: what `palier init` writes, with a profile of two seconds.
 repository() {
-  mkdir -p "$work/github/.github/workflows" "$work/gitlab"
-  cp "$root/ci/github/examples/load-test.yml" "$work/github/.github/workflows/"
-  cp "$root/ci/gitlab/load-test.gitlab-ci.yml" "$work/gitlab/.gitlab-ci.yml"
-  # Reports that a run leaves in the clone are no part of it.
-  echo palier-report/ | tee "$work/github/.gitignore" > "$work/gitlab/.gitignore"
+  local case=$1 url=$2 warning=$3 threshold=$4 system folder
+  for system in github gitlab; do
+    folder=$work/$system-$case/repository
+    mkdir -p "$folder"
+    (cd "$folder" && git init -q . && "$palier" init "$system" > "../init.txt") || return 1
+    echo palier-report/ > "$folder/.gitignore"
+    cat > "$folder/profiles/load-test.toml" <<PROFILE
+extends = "quick"
+[target]
+url = "$url"
+ready = { get = "/health", within = "2s" }
+[load]
+stages = [{ name = "climb", duration = "1s", target = 5 }, { name = "hold", duration = "2s", target = 5 }]
+[thresholds]
+http_req_duration = ["avg<$threshold"]
+errors = ["rate<10%"]
+checks = ["rate>90%"]
+[warnings]
+http_reqs = ["count>$warning"]
+PROFILE
+  done
 }
 
 github() { # github CASE
-  export STUB_STORE=$work/github-$1
+  export STUB_STORE=$work/github-$1/store
   mkdir -p "$STUB_STORE"
-  "$here/run-github.sh" "$work/github" workflow_dispatch --var PALIER_BIN="$work/$1" > "$work/github-$1.log" 2>&1
+  "$here/run-github.sh" "$work/github-$1/repository" workflow_dispatch --env PALIER_BIN="$work/palier" \
+    > "$work/github-$1/log" 2>&1
 }
 
 gitlab() { # gitlab CASE
-  mkdir -p "$work/gitlab-$1"
-  ARTIFACTS=$work/gitlab-$1 "$here/run-gitlab.sh" "$work/gitlab" --variable PALIER_BIN="$work/$1" \
-    > "$work/gitlab-$1.log" 2>&1
+  mkdir -p "$work/gitlab-$1/store"
+  ARTIFACTS=$work/gitlab-$1/store "$here/run-gitlab.sh" "$work/gitlab-$1/repository" --variable PALIER_BIN="$work/palier" \
+    > "$work/gitlab-$1/log" 2>&1
 }
 
 exits() { # exits CODE COMMAND...: the command ends with that code
@@ -83,52 +94,133 @@ exits() { # exits CODE COMMAND...: the command ends with that code
 }
 
 # The log of a run, without colours and without act's or gitlab-ci-local's prefix.
-log_has() { sed 's/\x1b\[[0-9;]*m//g' "$work/$1.log" | grep -qE "$2"; }
+log_has() { sed 's/\x1b\[[0-9;]*m//g' "$work/$1/log" | grep -qE -- "$2"; }
+
+artifact() { find "$work/$1/store" -name "$2" -not -path '*gitlab-ci-reports*' | head -1; }
 
 artifact_is_kept() { # artifact_is_kept CASE: what every run leaves, whatever its verdict
-  local dir; dir=$(dirname "$(find "$work/$1" -name junit.xml -not -path '*gitlab-ci-reports*' | head -1)") || return 1
-  for file in summary.json junit.xml summary.md badge.svg badge.json; do
-    if [ ! -s "$dir/$file" ]; then echo "no $file in the artifact:"; find "$work/$1" -type f; return 1; fi
+  local file
+  for file in summary.json junit.xml report.html summary.md badge.svg badge.json; do
+    if [ ! -s "$(artifact "$1" "$file")" ]; then echo "no $file in the artifact:"; find "$work/$1/store" -type f; return 1; fi
   done
 }
 
-junit_is_readable() {
-  "$here/check-junit.sh" "$(find "$work/$1" -name junit.xml -not -path '*gitlab-ci-reports*' | head -1)" --contract --fast
-}
+junit_is_readable() { "$here/check-junit.sh" "$(artifact "$1" junit.xml)" --contract --fast; }
 
 verdict_is() { # verdict_is CASE VERDICT
-  local file; file=$(find "$work/$1" -name summary.json | head -1)
   python3 -c 'import json, sys
 verdict = json.load(open(sys.argv[1]))["verdict"]
-sys.exit(f"the verdict is {verdict}" if verdict != sys.argv[2] else 0)' "$file" "$2"
+sys.exit(f"the verdict is {verdict}" if verdict != sys.argv[2] else 0)' "$(artifact "$1" summary.json)" "$2"
 }
 
-# check_case SYSTEM CASE EXIT VERDICT
+output_is() { grep -qxE -- "$2" "$work/$1/store/outputs.txt" || { cat "$work/$1/store/outputs.txt"; return 1; }; }
+
+# check_case SYSTEM CASE EXIT VERDICT CODE
 check_case() {
-  local before=$bad name="$1 $2"
+  local before=$bad name="$1 $2" job=$1-$2
   check "$name: ends with $3" exits "$3" "$1" "$2"
-  check "$name: the verdict is $4" verdict_is "$1-$2" "$4"
-  check "$name: the reports are kept" artifact_is_kept "$1-$2"
-  check "$name: JUnit is readable" junit_is_readable "$1-$2"
+  check "$name: the verdict is $4" verdict_is "$job" "$4"
+  check "$name: the reports are kept" artifact_is_kept "$job"
+  check "$name: JUnit is readable" junit_is_readable "$job"
   case $1 in
-    github) check "$name: the step summary names the verdict" grep -qi "$4" "$work/$1-$2/step-summary.md" ;;
-    # gitlab-ci-local shows the coverage of green jobs only; the line it is taken from is there always.
-    gitlab) check "$name: the success rate is printed" log_has "$1-$2" '> palier: .* success [0-9]+(\.[0-9]+)?%$' ;;
+    github)
+      check "$name: the step summary names the verdict" grep -qi "$4" "$work/$job/store/step-summary.md"
+      check "$name: the verdict is an output of the step" output_is "$job" "verdict=$4"
+      check "$name: the exit code is an output of the step" output_is "$job" "exit-code=$5"
+      check "$name: the badge's path is an output of the step" output_is "$job" 'badge=/.*/palier-report/badge\.svg'
+      check "$name: the runner has taken the verdict as an output" log_has "$job" "set-output:: verdict=$4"
+      ;;
+    # gitlab-ci-local shows the coverage of green jobs only; the line it is taken from is there wherever there was load.
+    gitlab) [ "$4" = invalid ] || check "$name: the success rate is printed" log_has "$job" '> palier: .* success [0-9]+(\.[0-9]+)?%$' ;;
   esac
-  if [ "$bad" -gt "$before" ]; then sed "s/^/    $1: /" "$work/$1-$2.log" | tail -60; fi
+  if [ "$bad" -gt "$before" ]; then sed "s/^/    $1: /" "$work/$job/log" | tail -60; fi
 }
 
-repository
-start_bad_demo
-stand_in green
-stand_in orange --set 'warnings.http_reqs=["count<1"]'
-stand_in red "target=$bad_target"
+writes_nothing_twice() { # writes_nothing_twice SYSTEM
+  local folder=$work/$1-green/repository before
+  before=$(cd "$folder" && find . -name .git -prune -o -type f -exec cksum {} +)
+  (cd "$folder" && "$palier" init "$1") | grep -q '^kept' || return 1
+  [ "$before" = "$(cd "$folder" && find . -name .git -prune -o -type f -exec cksum {} +)" ]
+}
 
-check_case github green 0 pass
-check_case github red 1 fail
-check_case gitlab green 0 pass
+# The action takes palier from a release, which is served here, and refuses one that is not what its checksum says.
+release_is_taken() {
+  local folder=$work/release name version target=x86_64-unknown-linux-musl; version=v$("$palier" --version | cut -d' ' -f2)
+  [ "$(uname -m)" = x86_64 ] || target=aarch64-unknown-linux-musl
+  name=palier-$version-$target
+  mkdir -p "$folder/o/palier/releases/download/$version" "$folder/temp"
+  "$root/ci/package" "$palier" "$target" "$folder/o/palier/releases/download/$version" || return 1
+  (cd "$folder/o/palier/releases/download/$version" && sha256sum -- *.tar.gz > SHA256SUMS) || return 1
+  port=$(free_port)
+  serve release python3 -m http.server "$port" --bind 127.0.0.1 --directory "$folder"
+  get() {
+    env -u PALIER_BIN ACTION_PATH="$root/ci/github" ACTION_REPOSITORY=o/palier ACTION_REF="$1" INPUT_VERSION="$2" RUNNER_TEMP="$folder/temp" \
+      GITHUB_SERVER_URL="http://127.0.0.1:$port" GITHUB_OUTPUT="$folder/output" "$root/ci/github/get-palier" find
+  }
+  : > "$folder/output"
+  get v1 '' || return 1
+  "$(sed -n 's/^palier=//p' "$folder/output")" --version || return 1
+  for file in man/palier.1 man/palier-run.1 completions/palier.bash LICENSE-MIT; do
+    [ -s "$folder/temp/palier-$version/$file" ] || { echo "the release has no $file"; return 1; }
+  done
+  # Of a branch, the sources.
+  : > "$folder/output"
+  get main '' && grep -qx "source=$root" "$folder/output" || return 1
+  ! get v1 v9.9.9 || return 1
+  ! get v1 latest || return 1
+  printf x >> "$folder/o/palier/releases/download/$version/$name.tar.gz"
+  ! get v1 '' 
+}
+
+# Inputs are text: what the shell would run stays what it is.
+inputs_are_text() {
+  local folder=$work/inputs
+  mkdir -p "$folder"
+  # The stand-in for palier shows its arguments: what is looked at is how they come to it.
+  printf '#!/bin/sh\nfor arg; do printf "[%%s]\\n" "$arg"; done\nexit 7\n' > "$folder/show" && chmod +x "$folder/show"
+  (cd "$folder" && PALIER=./show INPUT_PROFILE='a b; touch hacked' INPUT_TARGET='' INPUT_ARGS=$'--set\nload.vus=$(touch hacked)\n\n-q' \
+    INPUT_BASELINE=$'one.json\ntwo words.json' INPUT_VERSUS='' INPUT_HISTORY='' INPUT_ON_WARN=pass INPUT_OUT=out GITHUB_OUTPUT=outputs \
+    "$root/ci/github/run-palier" run > shown)
+  [ $? -eq 7 ] && [ ! -e "$folder/hacked" ] && grep -qx 'exit-code=7' "$folder/outputs" || return 1
+  diff "$folder/shown" - <<'SHOWN'
+[run]
+[a b; touch hacked]
+[--out]
+[out]
+[--on-warn]
+[pass]
+[--baseline]
+[one.json]
+[--baseline]
+[two words.json]
+[--set]
+[load.vus=$(touch hacked)]
+[-q]
+SHOWN
+}
+
+stand_in
+port=$(free_port)
+serve demo "$palier" demo --port "$port"
+target=http://127.0.0.1:$port
+down=http://127.0.0.1:$(free_port)
+repository green "$target" 1 10s
+repository orange "$target" 1000000 10s
+repository red "$target" 1 0.001ms
+repository down "$down" 1 10s
+
+check_case github green 0 pass 0
+check_case github red 1 fail 99
+check "github red: the reason is an annotation beside the profile's line" log_has github-red 'error file=profiles/load-test.toml,line=8'
+check_case github down 1 invalid 98
+check "github: init overwrites nothing" writes_nothing_twice github
+check_case gitlab green 0 pass 0
 check "gitlab green: the success rate is the coverage" log_has gitlab-green 'load-test .*[0-9]% coverage'
-check_case gitlab orange 0 warn
+check_case gitlab orange 0 warn 3
 check "gitlab orange: the job is allowed to fail" log_has gitlab-orange '^ WARN +load-test'
-check_case gitlab red 1 fail
+check_case gitlab red 1 fail 99
+check_case gitlab down 1 invalid 98
+check "gitlab: init overwrites nothing" writes_nothing_twice gitlab
+check "the action: inputs are text" inputs_are_text
+check "the action: a release is taken, and checked" release_is_taken
 exit "$bad"

@@ -22,4 +22,5 @@ mod support;
 mod sweep;
 mod terminal;
 mod thresholds;
+mod tools;
 mod virtual_users;

@@ -4,7 +4,7 @@
 //!   part that is laid over the built-in profile `standard`. One that begins with a comment such as `# load.toml` is
 //!   also a file, which the other blocks and commands of the same document can name.
 //! - In a ` ```sh ` block each `palier …` and `cargo run --release -- …` has to be understood by the command line, and
-//!   its profile to be right; any other program that is a path has to be there.
+//!   its profile to be right; `palier init` is run; any other program that is a path has to be there.
 //! - Each line of a ` ```yaml ` block stands in one of the examples of `ci/`.
 //! - What a link leads to is there.
 //!
@@ -127,6 +127,8 @@ impl Document {
         self.palier(&[args, &["--help".to_owned()]].concat())?;
         match args.first().map(String::as_str) {
             Some("run" | "check") => self.palier(&as_check(args)),
+            // What it writes is what the commands after it are about.
+            Some("init") => self.palier(args),
             _ => Ok(()),
         }
     }
@@ -209,7 +211,12 @@ fn the_commands_that_are_shown_are_understood() {
 
 #[test]
 fn the_pipelines_that_are_shown_are_those_of_the_examples() {
-    let examples = ["ci/github/examples/load-test.yml", "ci/gitlab/load-test.gitlab-ci.yml"];
+    let examples = [
+        "ci/github/examples/load-test.yml",
+        "ci/github/examples/nightly.yml",
+        "ci/gitlab/examples/load-test.gitlab-ci.yml",
+        "ci/gitlab/templates/palier/template.yml",
+    ];
     let examples = examples.map(|name| read(&root().join(name)));
     let known: BTreeSet<&str> = examples.iter().flat_map(|text| text.lines()).collect();
     let mut tried = 0;
