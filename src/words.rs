@@ -41,7 +41,7 @@ macro_rules! named {
 named! {
     /// What palier measures. k6's names and definitions where k6 has them (design.md, section 4).
     Metric {
-        /// Requests made, hops of redirects not counted.
+        /// Requests made; each hop of a redirect is one.
         HttpReqs = "http_reqs",
         /// Sending + waiting + receiving of one answered request; timed-out and cut ones count with their age.
         HttpReqDuration = "http_req_duration",
@@ -285,6 +285,8 @@ named! {
         Protocol = "protocol",
         /// The answer was larger than palier reads.
         TooLarge = "too-large",
+        /// A redirect that leads elsewhere than the profile allows, or one after another without end.
+        Redirect = "redirect",
         /// A status of 400 or above that no check of the step expects.
         Status = "status",
         /// At least one check of the step did not hold.

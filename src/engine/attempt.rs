@@ -114,12 +114,14 @@ impl Vu {
             if !kept {
                 self.connection = None;
                 // Boxed, because a handshake needs much room, once a connection.
-                let dialed =
-                    match limits.wait(&mut self.deadline, Box::pin(crew.dialer.dial()).as_mut()).await {
-                        Ok(Ok(dialed)) => dialed,
-                        Ok(Err(trouble)) => return Attempt::Broken { trouble, status: None },
-                        Err(why) => return Attempt::GaveUp { why, timings: None, late: None },
-                    };
+                let dialed = match limits
+                    .wait(&mut self.deadline, Box::pin(crew.dialer.to(self.site).dial()).as_mut())
+                    .await
+                {
+                    Ok(Ok(dialed)) => dialed,
+                    Ok(Err(trouble)) => return Attempt::Broken { trouble, status: None },
+                    Err(why) => return Attempt::GaveUp { why, timings: None, late: None },
+                };
                 watch.connecting = dialed.connecting;
                 watch.tls_handshaking = dialed.tls_handshaking;
                 watch.ready = dialed.connection.opened;

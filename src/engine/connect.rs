@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::connection::{Connection, Stream};
+use super::redirect::Site;
 use super::wire::{Measures, Meter, Metered};
 use crate::plan::Target;
 use crate::units::human_duration;
@@ -36,6 +37,8 @@ pub(super) struct Dialer {
     addresses: Vec<SocketAddr>,
     tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     connect_timeout: Duration,
+    /// The ways to where redirects may lead, in the order of `Target::allow`.
+    elsewhere: Vec<Dialer>,
 }
 
 /// A new connection, and what it took.
@@ -62,7 +65,19 @@ impl Dialer {
             return Err(Trouble::new(ErrorKind::Dns, message));
         }
         let tls = if target.tls { Some(tls(&target.host)?) } else { None };
-        Ok(Self { addresses, tls, connect_timeout: target.connect_timeout })
+        let mut elsewhere = Vec::new();
+        for allowed in &target.allow {
+            elsewhere.push(Box::pin(Self::resolve(allowed)).await?);
+        }
+        Ok(Self { addresses, tls, connect_timeout: target.connect_timeout, elsewhere })
+    }
+
+    /// The way to a site.
+    pub(super) fn to(&self, site: Site) -> &Self {
+        match site {
+            Site::Target => self,
+            Site::Allowed(index) => &self.elsewhere[usize::from(index)],
+        }
     }
 
     /// Makes sure that the target answers a connection, and remembers which address did.

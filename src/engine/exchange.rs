@@ -20,7 +20,7 @@ use crate::metrics::Timings;
 use crate::words::ErrorKind;
 
 /// The most of a body that is kept for checks and captures.
-const LARGEST_BODY: usize = 16 * 1024 * 1024;
+pub(super) const LARGEST_BODY: usize = 16 * 1024 * 1024;
 
 /// An answer; its body is empty where nobody wanted it.
 #[derive(Debug)]

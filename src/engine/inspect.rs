@@ -292,7 +292,7 @@ mod tests {
     use crate::plan::{Escape, Piece, Place, StatusMatch, StatusSet, Template};
 
     fn values() -> Values {
-        Values { vu: 1, iteration: 0, slots: Vec::new(), rng: fastrand::Rng::with_seed(1) }
+        Values { vu: 1, iteration: 0, slots: Vec::new(), rng: fastrand::Rng::with_seed(1), jar: None }
     }
 
     fn holds(test: CheckTest, status: u16, body: &str) -> Result<(), String> {

@@ -5,12 +5,14 @@ use std::rc::Rc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use http::header::COOKIE;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::cookies::{Address, Jar};
 use super::payload::Payload;
-use crate::plan::{Body, Escape, Path, Piece, Request, Slot, Template, Value};
+use crate::plan::{Body, Escape, Path, Piece, Request, Slot, Target, Template, Value};
 
 /// All but the characters that RFC 3986 leaves unreserved: a value never ends its segment or adds a parameter.
 const NOT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -26,6 +28,8 @@ pub(super) struct Values {
     pub(super) slots: Vec<Option<Rc<str>>>,
     /// Its own source of chance.
     pub(super) rng: fastrand::Rng,
+    /// Its cookies; boxed, and none until an answer sets the first, as most users never have one.
+    pub(super) jar: Option<Box<Jar>>,
 }
 
 /// Why a request could not be built from its templates.
@@ -69,13 +73,14 @@ impl Values {
         &mut self,
         request: &Request,
         spare: HeaderMap,
+        home: &Target,
     ) -> Result<http::Request<Payload>, Unfilled> {
         let mut headers = spare;
         debug_assert!(headers.is_empty());
         for (name, value) in &request.headers {
             headers.append(name, value.clone());
         }
-        let Filled { uri, headers, body } = self.filled(request, headers)?;
+        let Filled { uri, headers, body } = self.filled(request, headers, home)?;
         let mut built = http::Request::new(Payload::from(body));
         *built.method_mut() = request.method.clone();
         *built.uri_mut() = uri;
@@ -85,7 +90,12 @@ impl Values {
 
     /// Builds what is a request's own; its headers are added to those that are given.
     #[inline]
-    pub(super) fn filled(&mut self, request: &Request, mut headers: HeaderMap) -> Result<Filled, Unfilled> {
+    pub(super) fn filled(
+        &mut self,
+        request: &Request,
+        mut headers: HeaderMap,
+        home: &Target,
+    ) -> Result<Filled, Unfilled> {
         let uri = match &request.path {
             Path::Static(uri) => uri.clone(),
             Path::Filled(template) => {
@@ -98,6 +108,14 @@ impl Values {
             let value = HeaderValue::from_maybe_shared(Bytes::from(self.fill(template)?))
                 .map_err(|_| Unfilled::Invalid(format!("the value of the header `{name}` is invalid")))?;
             headers.append(name, value);
+        }
+        if let Some(jar) = &self.jar
+            && !request.sets_cookie()
+        {
+            let to = Address { tls: home.tls, host: &home.host, path: uri.path() };
+            if let Some(cookies) = jar.header(to, SystemTime::now()) {
+                headers.insert(COOKIE, cookies);
+            }
         }
         let body = match &request.body {
             Body::None => Bytes::new(),
@@ -191,6 +209,7 @@ mod tests {
             iteration: 3,
             slots: vec![Some(captured.into()), None],
             rng: fastrand::Rng::with_seed(1),
+            jar: None,
         }
     }
 

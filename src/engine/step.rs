@@ -3,10 +3,15 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use http::header::SET_COOKIE;
+
 use super::attempt::{Attempt, GaveUp, Limits};
 use super::connect::Trouble;
+use super::decode::decode;
 use super::exchange::Answer;
 use super::inspect::Inspected;
+use super::redirect::{Hop, Site, is_redirect};
 use super::render::Unfilled;
 use super::vu::Vu;
 use crate::metrics::{Failure, FirstError, Sample};
@@ -36,12 +41,13 @@ impl Vu {
         if hard <= now || crew.stopper.order().is_some() {
             return StepEnd::Over;
         }
-        if step.needs.iter().any(|slot| self.values.slots[usize::from(slot.0)].is_none()) {
-            crew.recorder.borrow_mut().skipped(span, id);
+        if self.is_left_out(step, id, span) {
             return StepEnd::Went;
         }
         let spare = std::mem::take(&mut self.spare_headers);
-        let mut request = match self.values.request(&step.request, spare) {
+        // To build the request again as it was, should the answer lead elsewhere.
+        let seed = self.values.rng.clone();
+        let mut request = match self.values.request(&step.request, spare, &crew.plan.target) {
             Ok(request) => Some(request),
             Err(unfilled) => {
                 return self.scenario_error(id, span, now, unfilled_message(&crew.plan, &unfilled));
@@ -56,18 +62,28 @@ impl Vu {
         };
         self.deadline.set((now + step.timeout).min(hard));
         let limits = Limits { stopper: Some(&crew.stopper), hard };
+        self.go_to(Site::Target);
         let mut attempt = self.attempt(step, &mut request, limits, now).await;
+        let (mut begin, mut hop) = (now, None);
+        if step.redirects > 0
+            && let Attempt::Answered { answer, .. } = &attempt
+            && is_redirect(answer)
+        {
+            // Boxed, because every virtual user would carry the room for it all the time.
+            let followed = Box::pin(self.follow((id, span), &seed, limits, attempt, now)).await;
+            (attempt, begin, hop) = (followed.attempt, followed.begin, Some(Box::new(followed.hop)));
+        }
         let was_sent = self.connection.is_some();
         let (sent, received) =
             self.connection.as_ref().map(|connection| connection.meter.take_bytes()).unwrap_or_default();
         if crew.plan.target.connections.reuse == Reuse::Request {
             self.connection = None;
         }
-        self.correct(&mut attempt, step, now);
+        self.correct(&mut attempt, step, begin);
         let mut sample = Sample {
             step: id,
             span,
-            start: crew.offset(now),
+            start: crew.offset(begin),
             timings: None,
             status: None,
             failure: Failure::None,
@@ -83,7 +99,11 @@ impl Vu {
                 if let Some(path) = path {
                     self.undos.borrow_mut().done(&crew, id, &path, answer.status);
                 }
-                let end = self.answered(step, &mut sample, &answer, timings.duration());
+                self.keep_last_cookies(step, &answer, hop, &seed);
+                let end = match decoded(step, &mut answer) {
+                    Ok(()) => self.answered(step, &mut sample, &answer, timings.duration()),
+                    Err(trouble) => self.failed(step, &mut sample, trouble),
+                };
                 if answer.headers.capacity() <= LARGEST_SPARE {
                     // Its values are slices of the buffer that the answer was read into, which they would keep.
                     answer.headers.clear();
@@ -102,40 +122,48 @@ impl Vu {
                 self.connection = None;
                 sample.timings = timings;
                 match late {
-                    Some(answer) => self.answered_too_late(id, note, &answer),
+                    Some(mut answer) => self.answered_too_late(id, note, &mut answer),
                     None => self.note_unanswered(note, was_sent),
                 }
-                let (kind, message) = match why {
-                    GaveUp::Stopped => {
-                        sample.failure = Failure::Interrupted;
-                        crew.recorder.borrow_mut().request(&sample);
-                        return StepEnd::Over;
-                    }
-                    GaveUp::Timeout if timings.is_none() => (
-                        ErrorKind::ConnectTimeout,
-                        format!("no connection within {}", human_duration(step.timeout)),
-                    ),
-                    GaveUp::Timeout => (
-                        ErrorKind::Timeout,
-                        format!("no complete answer within {}", human_duration(step.timeout)),
-                    ),
-                    GaveUp::Cut => (
-                        ErrorKind::Cut,
-                        format!(
-                            "still open after {}, at the end of the load's grace",
-                            human_duration(now.elapsed())
-                        ),
-                    ),
-                };
-                let end = self.failed(step, &mut sample, Trouble::new(kind, message));
+                if matches!(why, GaveUp::Stopped) {
+                    sample.failure = Failure::Interrupted;
+                    crew.recorder.borrow_mut().request(&sample);
+                    return StepEnd::Over;
+                }
+                let trouble = given_up(&why, step, timings.is_some(), now);
+                let kind = trouble.kind;
+                let end = self.failed(step, &mut sample, trouble);
                 if kind == ErrorKind::Cut { StepEnd::Over } else { end }
             }
         }
     }
 
+    /// Takes the cookies that the last answer of a step sets, if it does.
+    fn keep_last_cookies(
+        &mut self,
+        step: &Step,
+        answer: &Answer,
+        hop: Option<Box<Hop>>,
+        seed: &fastrand::Rng,
+    ) {
+        if answer.headers.contains_key(SET_COOKIE) {
+            let hop = hop.unwrap_or_else(|| Box::new(self.first_hop(step, seed)));
+            self.keep_cookies(answer, &hop, false);
+        }
+    }
+
+    /// Whether a step is not made this time.
+    fn is_left_out(&mut self, step: &Step, id: StepId, span: SpanId) -> bool {
+        if step.needs.iter().any(|slot| self.values.slots[usize::from(slot.0)].is_none()) {
+            self.crew.recorder.borrow_mut().skipped(span, id);
+            return true;
+        }
+        false
+    }
+
     /// Adds the time since the scheduled start, in the open model: of an iteration's first request since the
     /// iteration was due, of a later one since its connection was wanted.
-    fn correct(&mut self, attempt: &mut Attempt, step: &Step, now: Instant) {
+    pub(super) fn correct(&mut self, attempt: &mut Attempt, step: &Step, now: Instant) {
         let is_open = step.load.is_some_and(|load| self.crew.plan.load(load).executor.is_open());
         let waited = self.due.take().map_or(Duration::ZERO, |due| now - due);
         if let Attempt::Answered { timings, .. } | Attempt::GaveUp { timings: Some(timings), .. } = attempt
@@ -203,9 +231,11 @@ impl Vu {
     }
 
     /// Takes from an answer that no longer counts what is needed to undo what the request created.
-    fn answered_too_late(&mut self, id: StepId, note: Option<u64>, answer: &Answer) {
+    fn answered_too_late(&mut self, id: StepId, note: Option<u64>, answer: &mut Answer) {
         let crew = Rc::clone(&self.crew);
         let step = crew.plan.step(id);
+        // Of a body that cannot be read there is nothing to capture, which is said then.
+        let _ = decoded(step, answer);
         let inspected = Inspected::new(answer, Duration::ZERO, &crew.plan.secrets);
         for capture in &step.captures {
             self.values.slots[usize::from(capture.slot.0)] = inspected.capture(&capture.from).map(Rc::from);
@@ -251,6 +281,38 @@ impl Vu {
 
     fn example(&self, at: Duration, message: String) -> FirstError {
         FirstError { at, vu: self.values.vu, message }
+    }
+}
+
+/// Takes the compression off a body that somebody reads.
+fn decoded(step: &Step, answer: &mut Answer) -> Result<(), Trouble> {
+    if step.reads_body || answer.status >= 400 {
+        match decode(&answer.headers, &answer.body) {
+            Ok(Some(body)) => answer.body = body,
+            Ok(None) => {}
+            Err(trouble) if step.reads_body => return Err(trouble),
+            // Nobody but the example of an error would have shown it.
+            Err(_) => answer.body = Bytes::new(),
+        }
+    }
+    Ok(())
+}
+
+/// What it is called that waiting was given up.
+fn given_up(why: &GaveUp, step: &Step, was_connected: bool, begin: Instant) -> Trouble {
+    match why {
+        GaveUp::Timeout if !was_connected => Trouble::new(
+            ErrorKind::ConnectTimeout,
+            format!("no connection within {}", human_duration(step.timeout)),
+        ),
+        GaveUp::Timeout => Trouble::new(
+            ErrorKind::Timeout,
+            format!("no complete answer within {}", human_duration(step.timeout)),
+        ),
+        GaveUp::Cut | GaveUp::Stopped => Trouble::new(
+            ErrorKind::Cut,
+            format!("still open after {}, at the end of the load's grace", human_duration(begin.elapsed())),
+        ),
     }
 }
 

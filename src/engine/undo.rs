@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use http::{HeaderMap, Uri};
 
 use super::attempt::{Attempt, Limits};
+use super::redirect::Site;
 use super::render::{Filled, Values};
 use super::vu::{Crew, Vu};
 use crate::journal;
@@ -82,7 +83,7 @@ impl Undos {
         let mut pen = crew.pen.borrow_mut();
         cleanup.created += 1;
         let plan = crew.plan.step(step);
-        if let Ok(request) = values.filled(&plan.request, HeaderMap::new()) {
+        if let Ok(request) = values.filled(&plan.request, HeaderMap::new(), &crew.plan.target) {
             let Filled { uri, headers, body } = &request;
             pen.made(number, creator, Some(journal::Undo { step: plan, uri, headers, body }));
             self.0.push(Undo { step, request, creator, number, trouble: None });
@@ -222,6 +223,7 @@ impl Vu {
         };
         let now = Instant::now();
         let step = crew.plan.step(undo.step);
+        self.go_to(Site::Target);
         self.deadline.set((now + step.timeout.min(UNDO_ATTEMPT)).min(until));
         let limits = Limits { stopper: None, hard: until };
         let (tried, status, failure, timings, trouble) =

@@ -11,6 +11,7 @@ use super::backlog::Backlog;
 use super::connect::Dialer;
 use super::connection::{Connection, LONG_PAUSE};
 use super::deadline::{Deadline, Stopper};
+use super::redirect::Site;
 use super::render::Values;
 use super::step::StepEnd;
 use super::turns::Turns;
@@ -51,6 +52,10 @@ pub(super) struct Vu {
     /// Whether failures of steps are wanted in words: in setup and teardown, not under load.
     pub(super) is_talkative: bool,
     pub(super) connection: Option<Connection>,
+    /// Where that connection leads to.
+    pub(super) site: Site,
+    /// Connections to other sites; none unless a redirect led there.
+    pub(super) parked: Vec<(Site, Connection)>,
     pub(super) deadline: Deadline,
     /// The headers of the last answer, whose room the next request takes.
     pub(super) spare_headers: HeaderMap,
@@ -66,10 +71,12 @@ impl Vu {
         let now = Instant::now();
         Self {
             crew,
-            values: Values { vu: number, iteration: 0, slots, rng },
+            values: Values { vu: number, iteration: 0, slots, rng, jar: None },
             undos,
             is_talkative: false,
             connection: None,
+            site: Site::Target,
+            parked: Vec::new(),
             deadline: Deadline::new(now + Duration::from_secs(60)),
             spare_headers: HeaderMap::new(),
             stages: StageCursor::default(),
@@ -84,7 +91,12 @@ impl Vu {
         let n_shared = plan.shared_slots;
         loop {
             let connection = &mut self.connection;
-            let Some(turn) = turns.next(|| *connection = None).await else { break };
+            let parked = &mut self.parked;
+            let away = || {
+                *connection = None;
+                parked.clear();
+            };
+            let Some(turn) = turns.next(away).await else { break };
             let begin = turn.begin;
             let span = self.stages.span(plan, load, crew.offset(begin));
             if let Some(due) = turn.due {
@@ -111,6 +123,9 @@ impl Vu {
             }
             self.values.iteration += 1;
             self.values.slots[n_shared..].fill(None);
+            if let Some(jar) = &mut self.values.jar {
+                jar.end_iteration();
+            }
             self.retire_connection();
             if !completed {
                 continue;
@@ -171,6 +186,9 @@ impl Vu {
     /// Gives the connection up between iterations where the profile wants it.
     fn retire_connection(&mut self) {
         let rules = &self.crew.plan.target.connections;
+        if !self.parked.is_empty() && rules.reuse != Reuse::Vu {
+            self.parked.clear();
+        }
         let Some(connection) = &self.connection else { return };
         let too_old = rules.max_age.is_some_and(|age| connection.opened.elapsed() >= age);
         if rules.reuse != Reuse::Vu || too_old {

@@ -175,6 +175,8 @@ fn target(profile: &Profile, settings: &Settings, diagnostics: &mut Vec<Diagnost
     });
     target.wait = settings.wait.unwrap_or_default();
     target.connections = profile.target.connections.clone();
+    target.allow = profile.target.allow.iter().map(|url| Target::of(url)).collect();
+    target.cookies = profile.target.cookies;
     target
 }
 
@@ -195,6 +197,8 @@ impl Target {
             wait: Duration::ZERO,
             connect_timeout: CONNECT_TIMEOUT,
             connections: Connections::default(),
+            allow: Vec::new(),
+            cookies: true,
         }
     }
 }

@@ -67,6 +67,7 @@ impl Compiler<'_> {
             place: self.place(step.name.place),
             request,
             timeout: step.timeout,
+            redirects: step.redirects,
             needs: step.needs.iter().map(|name| self.slot(name)).collect(),
             expected: StatusSet(expected.copied().collect()),
             undo: step

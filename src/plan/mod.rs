@@ -112,6 +112,10 @@ pub struct Target {
     pub connect_timeout: Duration,
     /// When connections are closed and made anew.
     pub connections: Connections,
+    /// Where redirects may lead beside the target itself; nothing of these is waited for.
+    pub allow: Vec<Target>,
+    /// Whether virtual users keep and send cookies.
+    pub cookies: bool,
 }
 
 /// A request that must be answered as asked before the load starts.

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::COOKIE;
 use http::{HeaderMap, HeaderName, Method, Uri};
 use regex::Regex;
 
@@ -21,8 +22,10 @@ pub struct Step {
     pub place: Place,
     /// What is sent.
     pub request: Request,
-    /// How long the answer may take, from the moment the connection is asked for.
+    /// How long the answer may take, from the moment the connection is asked for; redirects included.
     pub timeout: Duration,
+    /// How many redirects are followed; each is a request of its own.
+    pub redirects: u32,
     /// Values without which the step is skipped.
     pub needs: Vec<Slot>,
     /// What is taken from the answer.
@@ -56,6 +59,13 @@ pub struct Request {
     pub filled_headers: Vec<(HeaderName, Template)>,
     /// The body.
     pub body: Body,
+}
+
+impl Request {
+    /// Whether it sets cookies by itself: then it is sent no others.
+    pub fn sets_cookie(&self) -> bool {
+        self.headers.contains_key(COOKIE) || self.filled_headers.iter().any(|(name, _)| *name == COOKIE)
+    }
 }
 
 /// Path and query of a request.

@@ -33,6 +33,8 @@ pub struct Step {
     pub body: Option<Body>,
     /// From the start of the request to the end of the answer; 60 s by default, above 0.
     pub timeout: Duration,
+    /// Redirects followed at most; 10 by default, 0 takes the answer as it is.
+    pub redirects: u32,
     /// Pause after the step.
     pub pause: Option<Pause>,
     /// Captures without which the step is skipped.
@@ -149,13 +151,8 @@ pub(super) fn read(node: &Node, list: &'static str, findings: &mut Findings) -> 
     let headers = fields.get("headers").map(|node| headers::read(node, findings)).unwrap_or_default();
     let body = body(&mut fields, findings);
     let timeout = fields.get("timeout").and_then(|node| reader::some_time(node, "timeout", findings));
-    if let Some(node) = fields.get("redirects")
-        && reader::integer(node, "redirects", 0..=100, findings).is_some_and(|redirects| redirects > 0)
-    {
-        let message = "redirects are not followed by this version yet";
-        findings
-            .add(Diagnostic::new(node.place, message).help("0 is what it does: the answer counts as it is"));
-    }
+    let redirects =
+        fields.get("redirects").and_then(|node| reader::integer(node, "redirects", 0..=100_u32, findings));
     let pause = fields.get("pause").and_then(|node| scenario::pause(node, findings));
     let needs = fields.get("needs").map(|node| reader::names(node, "needs", findings)).unwrap_or_default();
     let undo = fields.get("undo").and_then(|node| placed_name(node, "undo", findings));
@@ -172,6 +169,7 @@ pub(super) fn read(node: &Node, list: &'static str, findings: &mut Findings) -> 
         headers,
         body,
         timeout: timeout.unwrap_or(Duration::from_secs(60)),
+        redirects: redirects.unwrap_or(10),
         pause,
         needs: needs.into_iter().map(|(name, node)| Placed::new(name.to_owned(), node.place)).collect(),
         undo: None,

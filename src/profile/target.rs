@@ -22,6 +22,10 @@ pub struct Target {
     pub headers: Vec<(HeaderName, Template)>,
     /// How long connections are kept.
     pub connections: Connections,
+    /// Where redirects may lead beside the target itself: scheme, host and port.
+    pub allow: Vec<Placed<Uri>>,
+    /// Whether virtual users keep and send cookies; true by default.
+    pub cookies: bool,
 }
 
 /// The request that says whether the service is up.
@@ -78,8 +82,27 @@ pub(super) fn read(node: &Node, findings: &mut Findings) -> Option<Target> {
     }
     let connections =
         fields.get("connections").and_then(|node| connections(node, findings)).unwrap_or_default();
-    fields.finish(&["service", "tls", "resolve", "allow"], findings);
-    Some(Target { url: url?, ready, headers, connections })
+    let allow = fields.get("allow").map(|node| allow(node, findings)).unwrap_or_default();
+    let cookies = fields.get("cookies").and_then(|node| reader::truth(node, "cookies", findings));
+    fields.finish(&["service", "tls", "resolve"], findings);
+    Some(Target { url: url?, ready, headers, connections, allow, cookies: cookies.unwrap_or(true) })
+}
+
+/// Where redirects may lead: `["https://login.example.com"]`.
+fn allow(node: &Node, findings: &mut Findings) -> Vec<Placed<Uri>> {
+    let mut allowed = Vec::new();
+    for item in reader::array(node, "allow", findings).unwrap_or_default() {
+        let Some(url) = url_of(item, "allow", findings) else { continue };
+        if url.path() == "/" {
+            allowed.push(Placed::new(url, item.place));
+        } else {
+            findings.add(
+                Diagnostic::new(item.place, "`allow` names scheme, host and port, without a path")
+                    .help("write it like `https://login.example.com`"),
+            );
+        }
+    }
+    allowed
 }
 
 /// Reads an `http` or `https` URL without query, fragment and user.

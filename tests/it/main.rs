@@ -16,6 +16,7 @@ mod panics;
 mod profiles;
 mod readme;
 mod reports;
+mod sessions;
 mod signals;
 mod slow;
 mod support;
