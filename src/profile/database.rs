@@ -163,6 +163,11 @@ fn access(url: &str) -> Result<Access, String> {
     if ca.is_some() {
         return Err("has an `ssl-ca` that its `ssl-mode` never looks at".to_owned());
     }
+    if socket.is_some() && tls != Tls::Off {
+        return Err(
+            "has an `ssl-mode` beside its `socket`, which nobody encrypts: leave one of them out".to_owned()
+        );
+    }
     let address = match socket {
         Some(path) => Address::Socket(path),
         None if host.is_empty() => return Err("has no host".to_owned()),
@@ -253,6 +258,10 @@ mod tests {
         check("mysql://", "has no host");
         check("mysql://db:port", "has a port that is none");
         check("mysql://db?sslmode=on", "holds `sslmode`; there are `socket`, `ssl-mode` and `ssl-ca`");
+        check(
+            "mysql://db?socket=/s&ssl-mode=REQUIRED",
+            "has an `ssl-mode` beside its `socket`, which nobody encrypts: leave one of them out",
+        );
         check("mysql://db?ssl-ca=/x", "has an `ssl-ca` that its `ssl-mode` never looks at");
     }
 

@@ -1,7 +1,8 @@
 //! Whether a server lets palier see all that it asks for.
 
 use super::OF_INNODB;
-use super::connection::{Connection, Refusal};
+use super::connection::Connection;
+use super::refusal::Refusal;
 use super::status::{Server, Status, innodb_name};
 use crate::observe::checkup::Finding;
 use crate::plan::{DatabaseCleanup, Mysql};
@@ -17,23 +18,19 @@ pub async fn check(settings: &Mysql, cleanup: Option<&DatabaseCleanup>) -> Vec<F
     let access = &settings.access;
     let mut connection = match Connection::open(access).await {
         Ok(connection) => connection,
-        Err(refusal) => return vec![Finding::wrong(TOPIC, refusal.to_string(), mend_entry(&refusal))],
+        Err(refusal) => return vec![Finding::wrong(TOPIC, refusal.to_string(), Some(mend_entry(&refusal)))],
     };
     let outcome = look(&mut connection, settings, cleanup, &mut findings).await;
     if let Err(refusal) = outcome {
-        findings.push(Finding::wrong(TOPIC, refusal.to_string(), refusal.mend()));
+        findings.push(Finding::wrong(TOPIC, refusal.to_string(), refusal.mend().map(str::to_owned)));
     }
     connection.leave().await;
     findings
 }
 
-fn mend_entry(refusal: &Refusal) -> Option<String> {
-    refusal.mend().or_else(|| {
-        Some(
-            "check `url` of `[observe.mysql]`, and that the server listens there: `MYSQL_URL` names another"
-                .to_owned(),
-        )
-    })
+fn mend_entry(refusal: &Refusal) -> String {
+    let anyway = "check `url` of `[observe.mysql]`, and that the server listens there";
+    refusal.mend().unwrap_or(anyway).to_owned()
 }
 
 async fn look(

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::connection::{Connection, Refusal};
+use super::connection::Connection;
+use super::refusal::Refusal;
 use crate::metrics;
 use crate::plan::{Access, DatabaseCleanup};
 

@@ -1,109 +1,23 @@
-//! Getting into a server, and what keeps palier out, in words.
-
-use std::fmt;
-use std::io;
+//! Getting into a server, and asking it.
 
 use mysql_async::prelude::{FromRow, Queryable as _};
-use mysql_async::{Conn, DriverError, Error, OptsBuilder, Row, SslOpts, Value};
+use mysql_async::{Conn, OptsBuilder, Row, SslOpts, Value};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 
+use super::refusal::Refusal;
 use crate::plan::{Access, Address, Tls};
 
 /// A connection to a server.
 #[derive(Debug)]
 pub struct Connection(Conn);
 
-/// Why a server could not be entered, or did not answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// MySQL's number of the error, where the server itself refused.
-    pub code: Option<u16>,
-    text: String,
-}
-
-/// `ER_CON_COUNT_ERROR`
-const TOO_MANY_CONNECTIONS: u16 = 1040;
-/// `ER_DBACCESS_DENIED_ERROR`, `ER_ACCESS_DENIED_ERROR`, and MySQL 8's `ER_ACCESS_DENIED_NO_PASSWORD_ERROR`.
-const WRONG_LOGIN: [u16; 3] = [1044, 1045, 1698];
-/// `ER_TABLEACCESS_DENIED_ERROR`, `ER_SPECIFIC_ACCESS_DENIED_ERROR`
-const NO_RIGHT: [u16; 2] = [1142, 1227];
-
-impl Refusal {
-    /// What goes wrong without the server saying so.
-    pub fn other(text: impl Into<String>) -> Self {
-        Self { code: None, text: text.into() }
-    }
-
-    /// Whether the server has no connection to give.
-    pub fn is_too_many(&self) -> bool {
-        self.code == Some(TOO_MANY_CONNECTIONS)
-    }
-
-    /// Whether the server does not let this user in with this password.
-    pub fn is_login(&self) -> bool {
-        self.code.is_some_and(|code| WRONG_LOGIN.contains(&code))
-    }
-
-    /// Whether the user lacks a right.
-    pub fn is_right(&self) -> bool {
-        self.code.is_some_and(|code| NO_RIGHT.contains(&code))
-    }
-
-    /// What mends it, where that can be known.
-    pub fn mend(&self) -> Option<String> {
-        if self.is_too_many() {
-            Some("raise max_connections, or give the user CONNECTION ADMIN (MySQL 8: CONNECTION_ADMIN), for whom a connection is kept free".to_owned())
-        } else if self.is_login() {
-            Some("check `user` and `password` of `[observe.mysql]`".to_owned())
-        } else {
-            None
-        }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl From<Error> for Refusal {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Server(error) => {
-                let text = format!("{} (error {})", error.message.trim_end_matches('.'), error.code);
-                Self { code: Some(error.code), text }
-            }
-            Error::Io(mysql_async::IoError::Io(error)) => Self::other(io_words(&error)),
-            Error::Driver(DriverError::ConnectionClosed) => Self::other("the server closed the connection"),
-            error @ (Error::Driver(_) | Error::Io(_) | Error::Other(_) | Error::Url(_)) => {
-                Self::other(error.to_string())
-            }
-        }
-    }
-}
-
-fn io_words(error: &io::Error) -> String {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "all others say themselves what they are")]
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => "connection refused: nothing listens there".to_owned(),
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => {
-            "the server closed the connection".to_owned()
-        }
-        io::ErrorKind::NotFound => "there is no such socket".to_owned(),
-        _ => error.to_string(),
-    }
-}
-
 impl Connection {
     /// Enters a server.
     pub async fn open(access: &Access) -> Result<Self, Refusal> {
-        let opened = Conn::new(options(access)).await;
-        let connection = opened.map_err(|error| {
-            let refusal = Refusal::from(error);
-            let text = format!("cannot log in to {} as `{}`: {refusal}", access.address, access.user);
-            Refusal { text, ..refusal }
-        })?;
-        Ok(Self(connection))
+        let opened = Conn::new(options(access)?).await;
+        Ok(Self(opened.map_err(|error| Refusal::at_the_door(error, access))?))
     }
 
     /// All rows that a statement answers with.
@@ -147,8 +61,8 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-fn options(access: &Access) -> OptsBuilder {
-    let mut options = OptsBuilder::default()
+fn options(access: &Access) -> Result<OptsBuilder, Refusal> {
+    let options = OptsBuilder::default()
         .user(Some(access.user.as_str()))
         .pass(access.password.as_deref())
         .db_name(access.database.as_deref())
@@ -156,7 +70,7 @@ fn options(access: &Access) -> OptsBuilder {
         .prefer_socket(false)
         .stmt_cache_size(0)
         .tcp_nodelay(true);
-    options = match &access.address {
+    let options = match &access.address {
         Address::Tcp(host, port) => options.ip_or_hostname(host.as_str()).tcp_port(*port),
         Address::Socket(path) => options.socket(Some(path.as_str())),
     };
@@ -168,14 +82,36 @@ fn options(access: &Access) -> OptsBuilder {
                 .with_danger_skip_domain_validation(true),
         ),
         Tls::Verified { ca, name } => {
-            let tls = SslOpts::default().with_danger_skip_domain_validation(!name);
-            Some(match ca {
-                Some(file) => tls
-                    .with_root_certs(vec![std::path::PathBuf::from(file).into()])
-                    .with_disable_built_in_roots(true),
-                None => tls,
-            })
+            let authorities = authorities(ca.as_deref())?.into_iter().map(Into::into).collect();
+            let tls = SslOpts::default().with_root_certs(authorities).with_disable_built_in_roots(true);
+            Some(if *name { tls } else { of_any_name(tls) })
         }
     };
-    options.ssl_opts(tls)
+    Ok(options.ssl_opts(tls))
+}
+
+/// Whose signature counts: that of the authorities in a file, or else of those that this machine trusts.
+fn authorities(file: Option<&str>) -> Result<Vec<Vec<u8>>, Refusal> {
+    let Some(file) = file else {
+        let found = rustls_native_certs::load_native_certs().certs;
+        // One that cannot be used must not keep the others from being used.
+        let is_usable = |certificate: &CertificateDer<'_>| {
+            RootCertStore::empty().add(certificate.clone().into_owned()).is_ok()
+        };
+        return Ok(found.iter().filter(|it| is_usable(it)).map(|it| it.to_vec()).collect());
+    };
+    let pem = std::fs::read(file).map_err(|error| Refusal::of_authority(file, error))?;
+    let found: Result<Vec<CertificateDer<'_>>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    match found {
+        Ok(found) if found.is_empty() => Err(Refusal::of_authority(file, "it holds no certificate in PEM")),
+        Ok(_) => Ok(vec![pem]),
+        Err(error) => Err(Refusal::of_authority(file, error)),
+    }
+}
+
+/// Has a certificate accepted whatever name is on it.
+fn of_any_name(tls: SslOpts) -> SslOpts {
+    // The driver knows that only the name is wrong by this word in the text of the error, which rustls does not write
+    // there any more; but it does write the name that was asked for. All else about the certificate is still asked.
+    tls.with_danger_skip_domain_validation(true).with_danger_tls_hostname_override(Some("NotValidForName"))
 }

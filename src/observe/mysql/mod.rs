@@ -2,7 +2,8 @@
 //!
 //! - [`checkup`]: whether a server lets palier see what it asks for
 //! - [`cleanup`]: deleting what a run has left
-//! - [`connection`]: getting in, and what keeps palier out, in words
+//! - [`connection`]: getting in, and asking
+//! - [`refusal`]: what keeps palier out, in words, and what mends it
 //! - [`status`]: what one look asks for
 //! - `counters`: what a server counts since its start, as what happened since the first look
 //!
@@ -13,12 +14,14 @@ pub mod checkup;
 pub mod cleanup;
 pub mod connection;
 mod counters;
+pub mod refusal;
 pub mod status;
 
 use std::time::{Duration, Instant};
 
-use self::connection::{Connection, Refusal};
+use self::connection::Connection;
 use self::counters::Counters;
+use self::refusal::Refusal;
 use self::status::{Server, Status};
 use super::desk::{Beat, Desk, FeedId};
 use crate::plan::Mysql;
@@ -64,7 +67,7 @@ pub async fn watch(settings: Mysql, mut desk: Desk) {
             if refusal.is_too_many() {
                 watcher.counters.refused_ourselves();
             }
-            desk.trouble(beat.at, refusal.to_string());
+            desk.trouble(beat.at, refusal.with_mend());
         }
         desk.settled();
         if beat.is_last {

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::connection::{Connection, Refusal};
+use super::connection::Connection;
+use super::refusal::Refusal;
 use crate::words::Metric;
 
 /// What is known of a server once it was entered.
@@ -60,9 +61,9 @@ const GLOBAL: &str = "SHOW GLOBAL STATUS WHERE Variable_name IN ('Uptime', 'Thre
     'Innodb_buffer_pool_read_requests', 'Innodb_buffer_pool_reads', \
     'Aborted_connects_preauth', 'Access_denied_errors')";
 
-/// A counter that is switched off stands at 0 and says nothing.
+/// A counter that is switched off stands still and says nothing.
 const INNODB: &str = "SELECT NAME, COUNT FROM information_schema.INNODB_METRICS \
-    WHERE NAME IN ('lock_deadlocks', 'lock_timeouts') AND TIME_ENABLED IS NOT NULL";
+    WHERE NAME IN ('lock_deadlocks', 'lock_timeouts') AND TIME_ENABLED IS NOT NULL AND TIME_DISABLED IS NULL";
 
 /// The name that `INNODB_METRICS` has for a metric.
 pub fn innodb_name(metric: Metric) -> &'static str {

@@ -189,7 +189,10 @@ impl<'a> Database<'a> {
                     hints.push(Hint {
                         section: Section::Database,
                         text: format!("`{metric}` could not be read"),
-                        mend: why.find("GRANT ").map(|at| why[at..].to_owned()),
+                        mend: ["GRANT ", "SET GLOBAL "]
+                            .iter()
+                            .find_map(|verb| why.find(verb))
+                            .map(|at| why[at..].to_owned()),
                         evidence: vec![why.clone()],
                     });
                 }
