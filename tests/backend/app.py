@@ -34,6 +34,7 @@ def execute(statement, arguments=()):
         _local.connection = pymysql.connect(
             host=os.environ.get("MYSQL_HOST", "127.0.0.1"),
             port=int(os.environ["MYSQL_PORT"]),
+            unix_socket=os.environ.get("MYSQL_SOCKET"),
             user=os.environ["MYSQL_USER"],
             password=os.environ["MYSQL_PASSWORD"],
             database=os.environ.get("MYSQL_DATABASE", "businessdb"),

@@ -1,4 +1,4 @@
-//! Flask and MariaDB, as `tests/backend/` starts them.
+//! Flask and a database, as `tests/backend/` starts them.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -18,8 +18,29 @@ impl Backend {
         Self::start_with_options(&[])
     }
 
-    /// Starts one with these options of mariadbd.
+    /// Starts one with these options of the database server.
     pub(crate) fn start_with_options(options: &[&str]) -> Option<Self> {
+        Self::start_as(&[], options)
+    }
+
+    /// Starts one with MySQL below it; `None`, and a loud word, where there is no MySQL to be had.
+    pub(crate) fn start_on_mysql(options: &[&str]) -> Option<Self> {
+        let check = Command::new(script("install-mysql")).arg("--check").output().expect("a script of ours");
+        match check.status.code() {
+            Some(0) => Self::start_as(&[("BACKEND_DATABASE", "mysql")], options),
+            // Debian's unstable has it, and is what it is: that is no fault of what is tested.
+            Some(3) => {
+                super::told(&format!("\n*** NOT TESTED, for want of {}\n", text(&check)));
+                None
+            }
+            _ => {
+                super::consumers::missing(&text(&check));
+                None
+            }
+        }
+    }
+
+    fn start_as(env: &[(&str, &str)], options: &[&str]) -> Option<Self> {
         let check = Command::new(script("install")).arg("--check").output().expect("a script of ours");
         if !check.status.success() {
             super::consumers::missing(&format!("the backend: {}", text(&check)));
@@ -28,7 +49,8 @@ impl Backend {
         // Short, because the path of a socket in it may have 107 bytes only.
         let folder = tempfile::Builder::new().prefix("palier-be-").tempdir().expect("a folder");
         let mut up = Command::new(script("backend"));
-        let up = up.arg("up").arg(folder.path()).args(options).output().expect("a script of ours");
+        let up = up.arg("up").arg(folder.path()).args(options).envs(env.iter().copied());
+        let up = up.output().expect("a script of ours");
         assert!(up.status.success(), "{}", text(&up));
         let lines = String::from_utf8(up.stdout).expect("text");
         let value = |name: &str| {
@@ -44,7 +66,12 @@ impl Backend {
         format!("mysql://{login}@127.0.0.1:{}/businessdb", self.mysql_port)
     }
 
-    /// The log of MariaDB, or of gunicorn.
+    /// How palier's own user enters the database over its Unix socket.
+    pub(crate) fn socket_url(&self, login: &str) -> String {
+        format!("mysql://{login}@localhost/businessdb?socket={}", self.log("mysql.sock").display())
+    }
+
+    /// A file of the backend: the log of the database, `mysql.log`, or of gunicorn, `backend.log`.
     pub(crate) fn log(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -61,6 +88,18 @@ impl Backend {
     pub(crate) fn sql_meanwhile(&self, statement: &str) -> std::process::Child {
         let mut command = Command::new(script("backend"));
         command.arg("sql").arg(self.folder.path()).arg(statement).spawn().expect("a script of ours")
+    }
+
+    /// How often the server gave up waiting for a locked row.
+    pub(crate) fn lock_timeouts(&self) -> f64 {
+        let count = "SELECT COUNT FROM information_schema.INNODB_METRICS WHERE NAME = 'lock_timeouts'";
+        self.sql(count).parse().expect("a number")
+    }
+
+    /// The process of the database server.
+    pub(crate) fn database_pid(&self) -> u32 {
+        let file = self.sql("SELECT @@pid_file");
+        std::fs::read_to_string(file).expect("its pid").trim().parse().expect("a number")
     }
 
     /// A counter of the server.
