@@ -202,11 +202,13 @@ pub(super) fn of_generator(summary: &Summary) -> Option<Chart> {
 }
 
 /// Metrics that are drawn together, with a title. Those of observers that stand here nowhere get a chart each.
-const GROUPS: [(&str, &[&str]); 6] = [
+const GROUPS: [(&str, &[&str]); 8] = [
     ("Replicas", &["hpa_replicas", "hpa_desired_replicas", "pods_ready"]),
     ("CPU that the autoscaler sees", &["hpa_cpu"]),
     ("CPU of the pods", &["pod_cpu"]),
     ("Database connections", &["mysql_threads_connected"]),
+    ("Database: queries (a second)", &["mysql_queries"]),
+    ("Database: time spent waiting for locked rows (in a second, by all)", &["mysql_row_lock_time"]),
     (
         "Database: refused, locked, slow (events a second)",
         &[

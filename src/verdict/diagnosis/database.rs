@@ -32,13 +32,11 @@ pub(super) fn diagnose(case: Case<'_>, diagnosis: &mut Diagnosis) {
     }
     let database = Database { case, during: during(case) };
     diagnosis.facts.extend(database.limit_reached());
+    diagnosis.facts.extend(database.first_of(Metric::MysqlConnectionsRefused, "connections refused"));
+    diagnosis.facts.extend(database.first_of(Metric::MysqlDeadlocks, "deadlocks found"));
     diagnosis
         .facts
-        .extend(database.first_of(Metric::MysqlConnectionsRefused, "the first connections were refused"));
-    diagnosis.facts.extend(database.first_of(Metric::MysqlDeadlocks, "the first deadlock was found"));
-    diagnosis.facts.extend(
-        database.first_of(Metric::MysqlLockWaitTimeouts, "the first wait for a locked row was given up"),
-    );
+        .extend(database.first_of(Metric::MysqlLockWaitTimeouts, "waits for a locked row given up"));
     diagnosis.hints.extend(database.unseen());
     diagnosis.hints.extend(database.refused());
     diagnosis.hints.extend(database.restarted());
@@ -158,8 +156,8 @@ impl<'a> Database<'a> {
         Some(Fact {
             at: Some(first.at),
             topic: "database",
-            text: text.to_owned(),
-            evidence: vec![format!("`{metric}` was {} in the end", human_number(count))],
+            text: format!("{text}: {}, the first at {}", human_number(count), clock(first.at)),
+            evidence: Vec::new(),
         })
     }
 
