@@ -49,7 +49,7 @@ fn sampling_costs_the_database_next_to_nothing_and_the_schedule_nothing() {
     }
 }
 
-/// User and system time of a process (utime and stime of proc_pid_stat(5), in hundredths of a second).
+/// User and system time of a process (utime and stime of `proc_pid_stat(5)`, in hundredths of a second).
 fn seconds_of(pid: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
     let fields: Vec<&str> = stat.rsplit(')').next().expect("fields").split_whitespace().collect();

@@ -44,7 +44,7 @@ fn refused_connections_are_counted_as_the_server_counts_them(backend: &Backend) 
         );
     }
     let hint = hint(&run, "limit of connections");
-    assert!(hint["mend"].as_str().unwrap().contains("max_connections"), "{hint:#}");
+    assert!(hint["mend"].as_str().expect("a text").contains("max_connections"), "{hint:#}");
     let evidence = hint["evidence"].to_string();
     assert!(evidence.contains(&format!("refused {refused} connections")), "{evidence}");
     assert!(evidence.contains("of 10 connections were in use"), "{evidence}");
@@ -58,7 +58,7 @@ fn a_database_at_ease_passes(backend: &Backend) {
     passes(&run, "mysql_deadlocks count==0");
     passes(&run, "log_matches{pattern:Deadlock} count==0");
     let summary = run.summary();
-    assert_eq!(summary["diagnosis"].as_array().unwrap().len(), 0);
+    assert_eq!(summary["diagnosis"].as_array().expect("an array").len(), 0);
     // Its own statements are not among those that it reports: what is left of all is what it sent itself.
     let queries = run.number("/metrics/mysql_queries/count");
     let requests = run.number("/metrics/http_reqs/count");
@@ -138,10 +138,10 @@ fn a_restart_during_the_run_is_noticed_and_counting_goes_on(backend: &Backend) {
     let summary = run.summary();
     let fact = summary["facts"]
         .as_array()
-        .unwrap()
+        .expect("an array")
         .iter()
-        .find(|fact| fact["text"].as_str().unwrap().contains("started anew"));
-    let at = fact.expect("a fact")["at"].as_f64().unwrap();
+        .find(|fact| fact["text"].as_str().expect("a text").contains("started anew"));
+    let at = fact.expect("a fact")["at"].as_f64().expect("a number");
     assert!((2_000.0..9_500.0).contains(&at), "{at}");
     hint(&run, "restarted");
     // Both servers' statements are counted, never once more: all but what was not yet read of the first one.
