@@ -4,10 +4,15 @@
 //! very last line is for GitLab, whose `coverage:` takes a number from the log:
 //! `/^palier: .* success (\d+(?:\.\d+)?)%$/`.
 
+mod judged;
+mod metrics;
+
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
+use self::judged::{Row, mark};
+use self::metrics::{MetricRow, columns, is_detail};
 use super::show::{self, compact};
 use super::summary::{Check, EndCause, EndedEarly, MetricValues, ObserverState, Reason, Summary, Threshold};
 use crate::words::{Level, Metric, Outcome, Unit, Verdict};
@@ -330,143 +335,6 @@ fn shown_name(check: &Check) -> String {
     match &check.load {
         Some(load) => format!("{}: {name}", show::one_line(load, 20)),
         None => name,
-    }
-}
-
-/// One metric, as k6 prints it.
-struct MetricRow<'a> {
-    order: (&'a str, &'a str),
-    name: String,
-    /// The worst outcome of its thresholds.
-    outcome: Option<Outcome>,
-    is_trend: bool,
-    cells: Vec<String>,
-}
-
-impl<'a> MetricRow<'a> {
-    fn new(summary: &Summary, key: &'a str, values: &MetricValues) -> Self {
-        let (metric, selector) = key.split_once('{').unwrap_or((key, ""));
-        let name = match selector.strip_suffix('}') {
-            Some(selector) => format!("  {{ {} }}", show::one_line(selector, 40)),
-            None => show::one_line(metric, 40),
-        };
-        let thresholds = summary.thresholds.iter().filter(|it| key_of(it) == key && it.level == Level::Fail);
-        let outcome = thresholds.map(|it| it.outcome).min_by_key(|it| show::rank(*it));
-        Self {
-            order: (metric, selector),
-            name,
-            outcome,
-            is_trend: matches!(values, MetricValues::Trend(_)),
-            cells: cells(values),
-        }
-    }
-}
-
-/// Whether a metric is about palier itself and only of interest where it is asked for.
-fn is_detail(name: &str) -> bool {
-    let metric = Metric::from_name(name);
-    metric
-        .is_some_and(|it| it.is_of_generator() && !matches!(it, Metric::GeneratorLag | Metric::GeneratorCpu))
-}
-
-/// The key of `metrics` that a threshold is about.
-fn key_of(threshold: &Threshold) -> String {
-    if threshold.selector.is_empty() {
-        return threshold.metric.clone();
-    }
-    let selector: Vec<String> =
-        threshold.selector.iter().map(|(key, value)| format!("{key}:{value}")).collect();
-    format!("{}{{{}}}", threshold.metric, selector.join(","))
-}
-
-fn cells(values: &MetricValues) -> Vec<String> {
-    match values {
-        MetricValues::Counter { unit, count, rate } => {
-            vec![compact::amount(*count, *unit), compact::rate(*rate, *unit)]
-        }
-        MetricValues::Gauge { unit, value, min, max } => {
-            let shown =
-                |it: &Option<f64>| it.map_or_else(|| show::NONE.to_owned(), |it| compact::amount(it, *unit));
-            vec![shown(value), format!("min={}", shown(min)), format!("max={}", shown(max))]
-        }
-        MetricValues::Rate { passes, fails, rate } => {
-            vec![compact::share(*rate), format!("✓ {passes}"), format!("✗ {fails}")]
-        }
-        MetricValues::Trend(trend) => [
-            ("avg", trend.avg),
-            ("min", trend.min),
-            ("med", trend.med),
-            ("max", trend.max),
-            ("p(90)", trend.p90),
-            ("p(95)", trend.p95),
-            ("p(99)", trend.p99),
-        ]
-        .map(|(name, time)| format!("{name}={}", compact::time(time)))
-        .to_vec(),
-    }
-}
-
-/// The widths of the cells, of trends and of all other kinds apart.
-fn columns(rows: &[MetricRow<'_>]) -> [Vec<usize>; 2] {
-    let mut columns = [Vec::new(), Vec::new()];
-    for row in rows {
-        let widths = &mut columns[usize::from(row.is_trend)];
-        widths.resize(widths.len().max(row.cells.len()), 0);
-        for (width, cell) in widths.iter_mut().zip(&row.cells) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    columns
-}
-
-/// One line of the verdict.
-struct Row {
-    mark: &'static str,
-    style: Style,
-    section: String,
-    asked: String,
-    figure: String,
-    place: String,
-    /// A sentence that would push the columns apart, for a line of its own.
-    note: Option<String>,
-}
-
-impl Row {
-    fn of_threshold(threshold: &Threshold) -> Self {
-        let (mark, style) = mark(threshold.outcome);
-        let judged = !matches!(threshold.outcome, Outcome::Invalid | Outcome::Skipped);
-        let word = if threshold.outcome == Outcome::Skipped { "skipped" } else { "not judged" };
-        let figure = if judged { show::figure(threshold) } else { word.to_owned() };
-        let note = (!judged).then(|| show::one_line(&threshold.reason, 300));
-        let place = match (&threshold.file, threshold.line) {
-            (Some(file), Some(line)) => format!("{}:{line}", show::one_line(file, 100)),
-            (Some(file), None) => show::one_line(file, 100),
-            (None, _) => "by default".to_owned(),
-        };
-        let section = threshold.section.to_string();
-        Self { mark, style, section, asked: spaced(threshold), figure, place, note }
-    }
-
-    fn of_reason(reason: &Reason) -> Self {
-        let (mark, style) = match reason.verdict {
-            Verdict::Pass => ("✓", GOOD),
-            Verdict::Warn => ("!", WARN),
-            Verdict::Invalid => ("?", WARN),
-            Verdict::Fail => ("✗", BAD),
-        };
-        let section = reason.section.map_or_else(|| "run".to_owned(), |it| it.to_string());
-        let (asked, figure, place) = (show::one_line(&reason.text, 500), String::new(), String::new());
-        Self { mark, style, section, asked, figure, place, note: None }
-    }
-}
-
-fn mark(outcome: Outcome) -> (&'static str, Style) {
-    match outcome {
-        Outcome::Pass => ("✓", GOOD),
-        Outcome::Warn => ("!", WARN),
-        Outcome::Fail => ("✗", BAD),
-        Outcome::Invalid => ("?", WARN),
-        Outcome::Skipped => ("-", FAINT),
     }
 }
 

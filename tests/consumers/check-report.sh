@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# check-report.sh REPORT.html [--shots DIR] [TEXT...]: check_report.mjs with the Node and the packages of setup.sh.
+# check-report.sh REPORT.html [--fast] [--shots DIR] [TEXT...]: check_report.mjs with the Node and the packages of setup.sh.
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/lib/paths.sh"
 CHROMIUM=$(command -v chromium || command -v chromium-browser || command -v google-chrome)

@@ -1,10 +1,10 @@
-// check_report.mjs REPORT.html [--shots DIR] [TEXT...]: opens a report in Chromium as people and CI systems do.
+// check_report.mjs REPORT.html [--fast] [--shots DIR] [TEXT...]: opens a report in Chromium as people and CI systems do.
 //
 // Wide, on a phone and dark: nothing on the console, no violation of the page's own Content-Security-Policy, no
 // request but for the page itself, nothing wider than the window, no serious finding of axe-core. The slider and the
 // sorting have to work. Under Jenkins' default policy, which lets neither scripts nor styles through, all charts have
 // to be there, with colours, and every TEXT to be read. `check-report.sh` calls it with Node and the packages of
-// setup.sh.
+// setup.sh. `--fast` looks at two of the four ways only: wide and light, narrow and dark.
 import { createServer } from "node:http";
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -16,6 +16,8 @@ const axe = readFileSync(modules.resolve("axe-core/axe.min.js"), "utf8");
 
 const args = process.argv.slice(2);
 const file = args.shift();
+const isFast = args[0] === "--fast";
+if (isFast) args.shift();
 let shots;
 if (args[0] === "--shots") {
   shots = args[1];
@@ -52,7 +54,7 @@ const ways = [
   { name: "phone", width: 375, height: 740 },
   { name: "dark", width: 1280, height: 900, dark: true },
   { name: "dark-phone", width: 375, height: 740, dark: true },
-];
+].filter((it) => !isFast || ["wide", "dark-phone"].includes(it.name));
 
 async function open(way, path) {
   const tab = await browser.newPage();

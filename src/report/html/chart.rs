@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::scale::{Scale, moments};
+use super::scale::Scale;
 use super::svg::{AXIS, Anchor, BAD, BAND, GRID, Ink, Svg, TEXT, number};
+use super::timeline::{Axis, Timeline, When, moment_text};
 use crate::report::show;
 use crate::report::summary::Ms;
 use crate::words::Unit;
@@ -56,19 +57,6 @@ pub(super) enum Shape {
     Stack,
 }
 
-/// The time axis, and what lies on it.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Timeline {
-    /// Its ends, in seconds since the start of the load.
-    pub(super) span: [f64; 2],
-    /// How much time a point of the run's own series stands for, in seconds.
-    pub(super) resolution: f64,
-    /// Stages with their names, in order.
-    pub(super) stages: Vec<(f64, f64, String)>,
-    /// When something happened, with its number in the list of facts.
-    pub(super) facts: Vec<(f64, usize)>,
-}
-
 /// The measures of a drawing.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Size {
@@ -89,6 +77,13 @@ pub(super) const WIDE: Size =
 pub(super) const NARROW: Size =
     Size { width: 350.0, height: 150.0, margin: 46.0, right: 28.0, font: 10.5, n_moments: 5 };
 
+impl Size {
+    /// How many characters there is room for.
+    fn characters(self, room: f64) -> usize {
+        ((room - 6.0) / (self.font * 0.62)).max(0.0) as usize
+    }
+}
+
 const TOP: f64 = 20.0;
 const BOTTOM: f64 = 20.0;
 
@@ -101,27 +96,25 @@ impl Chart {
     /// The drawing.
     pub(super) fn draw(&self, timeline: &Timeline, size: Size) -> String {
         let right = size.width - size.right;
-        let [from, to] = timeline.span;
-        let x = Scale::linear([from, to], [size.margin, right]);
+        let x = timeline.axis([size.margin, right]);
         let places = [size.height - BOTTOM, TOP];
         let left = self.scale(false, places);
         let on_right = self.right.map(|unit| (unit, self.scale(true, places)));
 
-        let data = [size.margin, right, from, to].map(number).join(" ");
-        let extra = format!(" data-x=\"{data}\"");
+        let knots: Vec<String> = x.knots().iter().flatten().map(|it| number(*it)).collect();
+        let extra = format!(" data-x=\"{}\"", knots.join(" "));
         let mut svg = Svg::new(size.width, size.height, &self.description(), &extra);
-        self.ground(&mut svg, timeline, size, x, &left);
+        self.ground(&mut svg, timeline, size, &x, &left);
         if let Some((unit, scale)) = &on_right {
             for tick in scale.ticks(3) {
                 let y = scale.at(tick) + size.font * 0.35;
                 svg.text(TEXT, [right + 6.0, y], size.font, Anchor::Start, &tick_text(tick, *unit));
             }
         }
-        let columns = ((right - size.margin) as usize).max(1);
         let mut floor: Vec<(f64, f64)> = Vec::new();
         for line in &self.lines {
             let scale = on_right.as_ref().filter(|_| line.on_right).map_or(&left, |(_, scale)| scale);
-            let points = thinned(&line.points, [from, to], columns, line.shape);
+            let points = thinned(&line.points, &x, line.shape);
             let last = timeline.resolution;
             match line.shape {
                 Shape::Curve(width) => svg.stroke(line.ink, &curve(&points, &x, scale), width, ""),
@@ -147,9 +140,8 @@ impl Chart {
     }
 
     /// Stages, grid, and the labels of the axes.
-    fn ground(&self, svg: &mut Svg, timeline: &Timeline, size: Size, x: Scale, left: &Scale) {
-        let [from, to] = timeline.span;
-        let right = x.at(to);
+    fn ground(&self, svg: &mut Svg, timeline: &Timeline, size: Size, x: &Axis, left: &Scale) {
+        let right = x.at(timeline.span[1]);
         let bottom = size.height - BOTTOM;
         for (n, (start, end, name)) in timeline.stages.iter().enumerate() {
             let (start, end) = (x.at(*start), x.at(*end));
@@ -157,12 +149,13 @@ impl Chart {
                 svg.rect(BAND, [start, TOP], [end - start, bottom - TOP], 1.0);
             }
             // As much of the name as there is room for.
-            let room = ((end - start - 6.0) / (size.font * 0.62)).max(0.0) as usize;
+            let room = size.characters(end - start);
             if room >= 3 {
                 let name = show::shortened(name, room);
                 svg.text(TEXT, [start + 3.0, TOP - 6.0], size.font, Anchor::Start, &name);
             }
         }
+        breaks(svg, timeline, size, x);
         for tick in left.ticks(4) {
             let y = left.at(tick);
             let ink = if tick.abs() < 1e-9 { AXIS } else { GRID };
@@ -170,7 +163,7 @@ impl Chart {
             let label = [size.margin - 6.0, y + size.font * 0.35];
             svg.text(TEXT, label, size.font, Anchor::End, &tick_text(tick, self.left));
         }
-        for moment in moments(from, to, size.n_moments) {
+        for moment in timeline.moments(x, size.n_moments, size.font * 3.6) {
             let place = x.at(moment);
             svg.line(AXIS, [place, bottom], [place, bottom + 4.0], 1.0, "");
             svg.text(TEXT, [place, bottom + 15.0], size.font, Anchor::Middle, &moment_text(moment));
@@ -224,6 +217,30 @@ impl Chart {
     }
 }
 
+/// Where time before and after the load is drawn closer together: a line between the two measures, broken at the axis,
+/// and a word.
+fn breaks(svg: &mut Svg, timeline: &Timeline, size: Size, x: &Axis) {
+    let Some(density) = timeline.density() else { return };
+    let bottom = size.height - BOTTOM;
+    for part in timeline.parts() {
+        let [from, to] = part.span.map(|it| x.at(it));
+        let (seam, words) = match part.when {
+            When::Load => continue,
+            When::Before => (to, ["before the load", "before", ""]),
+            When::After => (from, ["after the load", "after", ""]),
+        };
+        svg.rect(BAND, [from, TOP], [to - from, bottom - TOP], 1.0);
+        svg.line(AXIS, [seam, TOP - 14.0], [seam, bottom - 5.0], 1.0, "");
+        for shift in [-2.0, 2.0] {
+            svg.line(AXIS, [seam + shift - 2.0, bottom + 4.0], [seam + shift + 2.0, bottom - 4.0], 1.2, "");
+        }
+        let in_full = format!("{}, {} times closer", words[0], show::value(density, Unit::Count));
+        let words = [&*in_full].into_iter().chain(words);
+        let fitting = words.into_iter().find(|it| it.chars().count() <= size.characters(to - from));
+        svg.text(TEXT, [from + 4.0, TOP - 6.0], size.font, Anchor::Start, fitting.unwrap_or_default());
+    }
+}
+
 /// A value beside a scale.
 pub(super) fn tick_text(value: f64, unit: Unit) -> String {
     match unit {
@@ -234,47 +251,25 @@ pub(super) fn tick_text(value: f64, unit: Unit) -> String {
     }
 }
 
-/// A moment below a scale: `30s`, `1m30s`, `2m`, `1h05m`.
-pub(super) fn moment_text(seconds: f64) -> String {
-    let sign = if seconds < 0.0 { "−" } else { "" };
-    let whole = seconds.abs().round() as u64;
-    let (hours, minutes, seconds) = (whole / 3_600, whole / 60 % 60, whole % 60);
-    match (hours, minutes, seconds) {
-        (0, 0, seconds) => format!("{sign}{seconds}s"),
-        (0, minutes, 0) => format!("{sign}{minutes}m"),
-        (0, minutes, seconds) => format!("{sign}{minutes}m{seconds:02}s"),
-        (hours, minutes, _) => format!("{sign}{hours}h{minutes:02}m"),
-    }
-}
-
 type Points = [Moment];
 
 /// At most one point a column. Of several the highest stands, because a peak is what is looked for; of bars their
 /// mean, because a bar is as wide as all of them.
-fn thinned(points: &Points, [from, to]: [f64; 2], columns: usize, shape: Shape) -> Vec<Moment> {
-    if points.len() <= columns {
-        return points.to_vec();
-    }
-    let width = (to - from) / columns as f64;
-    let mut thin: Vec<Moment> = Vec::with_capacity(columns);
-    let mut start = 0;
-    while start < points.len() {
-        let column = ((points[start].0 - from) / width).floor();
-        let length =
-            points[start..].iter().take_while(|(at, _)| ((at - from) / width).floor() <= column).count();
-        let group = &points[start..start + length.max(1)];
+fn thinned(points: &Points, x: &Axis, shape: Shape) -> Vec<Moment> {
+    let column = |point: &Moment| x.at(point.0) as u64;
+    let mut thin: Vec<Moment> = Vec::new();
+    for group in points.chunk_by(|a, b| column(a) == column(b)) {
         let known = || group.iter().filter_map(|(_, value)| *value);
         let value = match shape {
-            Shape::Stack => Some(known().sum::<f64>() / group.len() as f64),
+            Shape::Stack => (known().count() > 0).then(|| known().sum::<f64>() / group.len() as f64),
             Shape::Curve(_) | Shape::Steps | Shape::DashedSteps | Shape::Area => known().reduce(f64::max),
         };
         thin.push((group[0].0, value));
-        start += length.max(1);
     }
     thin
 }
 
-fn curve(points: &Points, x: &Scale, y: &Scale) -> String {
+fn curve(points: &Points, x: &Axis, y: &Scale) -> String {
     let mut d = String::new();
     let mut is_down = false;
     for (index, (at, value)) in points.iter().enumerate() {
@@ -293,7 +288,7 @@ fn curve(points: &Points, x: &Scale, y: &Scale) -> String {
     d
 }
 
-fn steps(points: &Points, x: &Scale, y: &Scale, last: f64) -> String {
+fn steps(points: &Points, x: &Axis, y: &Scale, last: f64) -> String {
     let mut d = String::new();
     let mut is_down = false;
     for (at, value) in points {
@@ -318,7 +313,7 @@ fn steps(points: &Points, x: &Scale, y: &Scale, last: f64) -> String {
     d
 }
 
-fn area(points: &Points, x: &Scale, y: &Scale) -> String {
+fn area(points: &Points, x: &Axis, y: &Scale) -> String {
     let zero = number(y.at(0.0));
     let mut d = String::new();
     for run in points.split(|(_, value)| value.is_none()).filter(|run| run.len() > 1) {
@@ -332,7 +327,7 @@ fn area(points: &Points, x: &Scale, y: &Scale) -> String {
 }
 
 /// Bars on top of what `floor` says of each moment, which they raise.
-fn bars(points: &Points, x: &Scale, y: &Scale, length: f64, floor: &mut Vec<(f64, f64)>) -> String {
+fn bars(points: &Points, x: &Axis, y: &Scale, length: f64, floor: &mut Vec<(f64, f64)>) -> String {
     let mut d = String::new();
     floor.resize(floor.len().max(points.len()), (0.0, 0.0));
     for (index, (at, value)) in points.iter().enumerate() {
@@ -375,10 +370,24 @@ mod tests {
         }
     }
 
+    /// A load of so many seconds.
+    fn seconds(length: f64) -> Timeline {
+        Timeline { span: [0.0, length], end: length, resolution: 1.0, ..Timeline::default() }
+    }
+
+    #[test]
+    fn time_that_is_drawn_closer_is_marked() {
+        let chart = chart(Shape::Steps, vec![(0.0, Some(1.0)), (800.0, Some(2.0))]);
+        let followed = Timeline { span: [0.0, 800.0], ..seconds(200.0) };
+        assert!(chart.draw(&followed, WIDE).contains("after the load, 8.54 times closer"));
+        assert!(chart.draw(&followed, NARROW).contains(">after<"));
+        assert!(!chart.draw(&seconds(200.0), WIDE).contains("the load"));
+    }
+
     #[test]
     fn a_gap_is_a_gap() {
         let points = [(0.0, Some(1.0)), (1.0, None), (2.0, Some(2.0)), (3.0, Some(3.0))];
-        let (x, y) = (Scale::linear([0.0, 10.0], [0.0, 100.0]), Scale::linear([0.0, 10.0], [100.0, 0.0]));
+        let (x, y) = (seconds(10.0).axis([0.0, 100.0]), Scale::linear([0.0, 10.0], [100.0, 0.0]));
         assert_eq!(curve(&points, &x, &y), "M0 90h1.5M20 80L30 70");
         assert_eq!(steps(&points, &x, &y, 1.0), "M0 90H10M20 80H30V70H40");
         assert_eq!(area(&points, &x, &y), "M20 100L20 80L30 70L30 100Z");
@@ -389,16 +398,15 @@ mod tests {
         let points: Vec<Moment> = (0..3_600)
             .map(|second| (f64::from(second), Some(if second == 1_234 { 99.0 } else { 1.0 })))
             .collect();
-        let thin = thinned(&points, [0.0, 3_600.0], 300, Shape::Curve(1.0));
+        let thin = thinned(&points, &seconds(3_600.0).axis([0.0, 300.0]), Shape::Curve(1.0));
         assert_eq!(thin.len(), 300);
         assert!(thin.iter().filter_map(|(_, value)| *value).fold(0.0, f64::max) > 98.0);
-        let timeline = Timeline { span: [0.0, 3_600.0], resolution: 1.0, ..Timeline::default() };
-        assert!(chart(Shape::Steps, points).draw(&timeline, NARROW).len() < 10_000);
+        assert!(chart(Shape::Steps, points).draw(&seconds(3_600.0), NARROW).len() < 10_000);
     }
 
     #[test]
     fn a_bound_far_beyond_what_was_seen_is_not_drawn() {
-        let timeline = Timeline { span: [0.0, 10.0], resolution: 1.0, ..Timeline::default() };
+        let timeline = seconds(10.0);
         let mut chart = chart(Shape::Curve(1.0), vec![(0.0, Some(4.0)), (9.0, Some(5.0))]);
         for (bound, is_drawn) in [(6.0, true), (14.0, true), (500.0, false)] {
             chart.bounds = vec![(bound, "the bound".into())];
@@ -407,12 +415,6 @@ mod tests {
                 assert_eq!(chart.draw(&timeline, WIDE).contains("the bound"), is_drawn, "{bound} {is_log}");
             }
         }
-    }
-
-    #[test]
-    fn moments_are_named_as_people_say_them() {
-        let named = [-30.0, 0.0, 45.0, 60.0, 90.0, 3_900.0].map(moment_text);
-        assert_eq!(named, ["−30s", "0s", "45s", "1m", "1m30s", "1h05m"]);
     }
 
     #[test]

@@ -15,6 +15,8 @@
     reason = "places and counts of a drawing are small, and not negative"
 )]
 
+mod asked;
+mod beside;
 mod chart;
 mod panels;
 mod percentiles;
@@ -22,6 +24,7 @@ mod scale;
 mod strips;
 mod svg;
 mod tables;
+mod timeline;
 mod view;
 
 use base64::Engine as _;

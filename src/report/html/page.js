@@ -12,17 +12,28 @@
     for (const line of charts.flat()) times = line.t = line.t || times;
 
     const drawings = [...document.querySelectorAll("#charts svg[data-x]")].map((svg) => {
-      const [left, right, from, to] = svg.dataset.x.split(" ").map(Number);
+      // Moments and their places in turn: straight between two of them.
+      const numbers = svg.dataset.x.split(" ").map(Number);
+      const moments = numbers.filter((_, n) => n % 2 === 0);
+      const places = numbers.filter((_, n) => n % 2 === 1);
       const hair = document.createElementNS("http://www.w3.org/2000/svg", "path");
       hair.setAttribute("class", "hair");
       hair.setAttribute("stroke", "#1b1f24");
       hair.setAttribute("visibility", "hidden");
       svg.append(hair);
       const box = svg.viewBox.baseVal;
-      return { svg, left, right, from, to, hair, width: box.width, height: box.height };
+      return { svg, moments, places, hair, width: box.width, height: box.height };
     });
     if (!drawings.length) return;
-    const { from, to } = drawings[0];
+    const [from] = drawings[0].moments;
+    const to = drawings[0].moments.at(-1);
+    // Where a value lies among `from`, there in `to`.
+    const between = (value, from, to) => {
+      let n = 1;
+      while (n < from.length - 1 && value > from[n]) n += 1;
+      const part = (value - from[n - 1]) / (from[n] - from[n - 1]);
+      return to[n - 1] + (to[n] - to[n - 1]) * Math.min(1, Math.max(0, part));
+    };
 
     const row = document.getElementById("cursor");
     const label = document.createElement("label");
@@ -68,7 +79,7 @@
       shown.textContent = clock(moment);
       slider.setAttribute("aria-valuetext", clock(moment));
       for (const it of drawings) {
-        const x = it.left + (it.right - it.left) * (moment - it.from) / (it.to - it.from);
+        const x = between(moment, it.moments, it.places);
         it.hair.setAttribute("d", "M" + x.toFixed(1) + " 20V" + (it.height - 20));
         it.hair.setAttribute("visibility", "visible");
       }
@@ -82,8 +93,7 @@
       const follow = (event) => {
         const box = it.svg.getBoundingClientRect();
         const x = (event.clientX - box.left) * it.width / box.width;
-        const part = (x - it.left) / (it.right - it.left);
-        show(Math.round(it.from + Math.min(1, Math.max(0, part)) * (it.to - it.from)));
+        show(Math.round(between(x, it.places, it.moments)));
       };
       it.svg.addEventListener("pointermove", follow);
       it.svg.addEventListener("pointerdown", follow);

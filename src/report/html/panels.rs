@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::chart::{Chart, Line, Moment, Shape, Timeline};
+use super::chart::{Chart, Line, Moment, Shape};
 use super::svg::{QUANTILES, SERIES};
+use super::timeline::Timeline;
 use crate::report::show;
 use crate::report::summary::{Ms, ObservedSeries, Observer, Point, Summary};
 use crate::words::{ErrorKind, Metric, Outcome, Unit};
@@ -31,6 +32,7 @@ pub(super) fn timeline(summary: &Summary) -> Timeline {
     let facts = (1..).zip(&summary.facts).filter_map(|(n, fact)| Some((fact.at?.seconds(), n))).collect();
     Timeline {
         span: [seen().fold(0.0, f64::min), seen().fold(end.max(1.0), f64::max)],
+        end,
         resolution,
         stages,
         facts,

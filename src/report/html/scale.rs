@@ -83,17 +83,6 @@ impl Scale {
     }
 }
 
-/// Some `n` round moments of a span of seconds.
-pub(super) fn moments(from: f64, to: f64, n: usize) -> Vec<f64> {
-    const STEPS: [f64; 17] = [
-        1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1_800.0, 3_600.0, 7_200.0,
-        14_400.0, 43_200.0, 86_400.0,
-    ];
-    let wanted = (to - from) / n as f64;
-    let step = STEPS.into_iter().find(|it| *it >= wanted * 0.999).unwrap_or(wanted.max(1.0));
-    multiples(from, to, step)
-}
-
 const ROUND: [f64; 4] = [1.0, 2.0, 5.0, 10.0];
 
 fn decade(value: f64) -> f64 {
@@ -106,7 +95,8 @@ fn round_step(value: f64) -> f64 {
     ROUND.into_iter().map(|round| round * decade).find(|it| *it >= value * 0.999_999).unwrap_or(decade * 10.0)
 }
 
-fn multiples(from: f64, to: f64, step: f64) -> Vec<f64> {
+/// The multiples of a step within a range.
+pub(super) fn multiples(from: f64, to: f64, step: f64) -> Vec<f64> {
     let first = (from / step - 1e-9).ceil();
     (0..1_000_u16).map(|n| (first + f64::from(n)) * step).take_while(|it| *it <= to + step * 1e-9).collect()
 }
@@ -135,8 +125,6 @@ mod tests {
         let scale = Scale::log_around(4.5, 1923.0, [0.0, 100.0]);
         assert!(scale.values()[0] < 2.01 && scale.values()[1] > 1999.0);
         assert_eq!(scale.ticks(3), [10.0, 100.0, 1000.0]);
-        assert_eq!(moments(0.0, 210.0, 8), [0.0, 30.0, 60.0, 90.0, 120.0, 150.0, 180.0, 210.0]);
-        assert_eq!(moments(-12.0, 20.0, 4), [-10.0, 0.0, 10.0, 20.0]);
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use super::chart::{Chart, NARROW, Shape, Timeline, WIDE};
+use super::chart::{Chart, NARROW, Shape, WIDE};
 use super::svg::{Ink, Svg};
-use super::{panels, percentiles, tables};
+use super::timeline::Timeline;
+use super::{asked, beside, panels, percentiles, tables};
 use crate::report::console::tally;
 use crate::report::show::{self, NONE};
 use crate::report::summary::{MetricValues, ObserverState, Summary};
@@ -30,16 +31,18 @@ pub(super) struct Page {
     target: String,
     facts_of_run: Vec<(&'static str, String)>,
     job_url: Option<String>,
-    reasons: Vec<tables::Reason>,
-    hints: Vec<tables::Hint>,
+    reasons: Vec<asked::Reason>,
+    hints: Vec<asked::Hint>,
     tiles: Vec<Tile>,
-    thresholds: Vec<tables::Threshold>,
+    thresholds: Vec<asked::Threshold>,
     panels: Vec<Panel>,
     /// The values of all charts, for the script.
     data: String,
     /// Whether there is a chart.
     has_time: bool,
-    facts: Vec<tables::Fact>,
+    /// How the time axis is to be read, where it is no plain one.
+    axis_note: Option<String>,
+    facts: Vec<beside::Fact>,
     stages: Vec<tables::Stage>,
     has_replicas: bool,
     series: Vec<tables::Moment>,
@@ -48,9 +51,9 @@ pub(super) struct Page {
     errors: Vec<tables::ErrorRow>,
     checks: Vec<tables::Check>,
     checks_held: usize,
-    pods: Vec<tables::Pod>,
-    observers: Vec<tables::Observer>,
-    leftovers: Vec<tables::Leftover>,
+    pods: Vec<beside::Pod>,
+    observers: Vec<beside::Observer>,
+    leftovers: Vec<beside::Leftover>,
     cleanup: Option<String>,
     metrics: Vec<tables::MetricRow>,
     generator: String,
@@ -133,14 +136,21 @@ impl Page {
             target: one_line(&run.target),
             facts_of_run: facts_of_run(summary),
             job_url: run.environment.job_url.clone().filter(|url| is_web(url)),
-            reasons: tables::reasons(summary),
-            hints: tables::hints(summary),
+            reasons: asked::reasons(summary),
+            hints: asked::hints(summary),
             tiles: tiles(summary),
-            thresholds: tables::thresholds(summary),
+            thresholds: asked::thresholds(summary),
             has_time: !panels.is_empty(),
+            axis_note: timeline.density().map(|density| {
+                let density = show::value(density, Unit::Count);
+                format!(
+                    "The load has most of the time axis: moments before and after it are drawn {density} times closer \
+                     together, beyond a broken line."
+                )
+            }),
             panels,
             data: data(&charts),
-            facts: tables::facts(summary),
+            facts: beside::facts(summary),
             stages: tables::stages(summary),
             has_replicas: summary
                 .observers
@@ -153,10 +163,10 @@ impl Page {
             errors: tables::errors(summary),
             checks: tables::checks(summary),
             checks_held: summary.checks.iter().filter(|it| it.fails == 0 && it.passes > 0).count(),
-            pods: tables::pods(summary),
-            observers: tables::observers(summary),
-            leftovers: tables::leftovers(summary),
-            cleanup: tables::cleanup(summary),
+            pods: beside::pods(summary),
+            observers: beside::observers(summary),
+            leftovers: beside::leftovers(summary),
+            cleanup: beside::cleanup(summary),
             metrics: tables::metrics(summary),
             generator: generator(summary),
             generator_is_sound: summary.generator.sound,
