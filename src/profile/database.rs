@@ -99,9 +99,12 @@ pub(super) fn read(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<M
     match access(text) {
         Ok(mut access) => {
             // Who is named in the URL goes before the keys, which have their values from variables.
+            let password = password.filter(|password| !password.is_empty()).map(str::to_owned);
             if access.user.is_empty() {
                 user.unwrap_or_default().clone_into(&mut access.user);
-                access.password = password.filter(|password| !password.is_empty()).map(str::to_owned);
+                access.password = password;
+            } else if access.password.is_none() && user.is_none_or(|user| user == access.user) {
+                access.password = password;
             }
             if access.user.is_empty() {
                 findings.missing(

@@ -458,6 +458,22 @@ fn what_is_wrong_with_observers_is_said() {
 }
 
 #[test]
+fn a_password_of_its_own_belongs_to_whom_the_url_names() {
+    let password = |fields: &str| {
+        let table = format!("[observe.mysql]\n{fields}\npassword = \"own\"\n{STEP}");
+        let mysql = sound(&table).profile("p.toml").observe.mysql.expect("a database");
+        (mysql.access.user, mysql.access.password)
+    };
+    let own = |user: &str| (user.to_owned(), Some("own".to_owned()));
+    assert_eq!(password("url = \"mysql://db\"\nuser = \"ann\""), own("ann"));
+    assert_eq!(password("url = \"mysql://bob@db\""), own("bob"));
+    assert_eq!(password("url = \"mysql://bob@db\"\nuser = \"bob\""), own("bob"));
+    // The keys are those of somebody else.
+    assert_eq!(password("url = \"mysql://bob@db\"\nuser = \"ann\"").1, None);
+    assert_eq!(password("url = \"mysql://bob:his@db\"").1.as_deref(), Some("his"));
+}
+
+#[test]
 fn a_cleanup_that_would_take_too_much_is_refused() {
     let text = "[cleanup.mysql]\ndelete = \"DELETE FROM employees WHERE name = 'x'\"\n\
         verify = \"SELECT 1; DROP TABLE employees\"\nsweep = \"DELETE FROM employees\"\n\

@@ -20,13 +20,26 @@ mod undo;
 use std::fs::File;
 use std::path::Path;
 
-/// One after another: what is judged here is time, and they would take it from each other.
+/// Alone: what is judged here is time, and others would take it.
 #[must_use]
 pub(crate) fn take_turn() -> File {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("slow-tests.lock");
-    let lock = File::create(path).expect("a file in the target folder");
+    let lock = turns();
     lock.lock().expect("the others end");
     lock
+}
+
+/// Beside others of this kind, which wait more than they work, and judge counts and words; never beside one that
+/// judges time. `cargo test` runs as many at once as there are cores.
+#[must_use]
+pub(crate) fn share_turn() -> File {
+    let lock = turns();
+    lock.lock_shared().expect("the others end");
+    lock
+}
+
+fn turns() -> File {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("slow-tests.lock");
+    File::create(path).expect("a file in the target folder")
 }
 
 /// Figures, for who runs the tests with `--nocapture`.
