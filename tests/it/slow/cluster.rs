@@ -9,7 +9,7 @@ use crate::support::palier::Palier;
 #[test]
 #[ignore = "slow: brings up a Kubernetes cluster with Flask and MariaDB behind its pods"]
 fn each_pod_has_a_process_of_its_own_that_gets_its_share() {
-    let _turn = super::take_turn();
+    let _turn = super::share_turn();
     let Some(backend) = Backend::start() else { return };
     let Some(bed) = Bed::start([]) else { return };
     let before = backend.rows();

@@ -147,7 +147,7 @@ fn ramps_down_without_patience(backend: &Backend) {
 #[test]
 #[ignore = "slow: starts Flask and MariaDB"]
 fn however_a_run_ends_it_leaves_as_many_rows_as_before() {
-    let _turn = super::take_turn();
+    let _turn = super::share_turn();
     let Some(backend) = Backend::start() else { return };
     let before = backend.rows();
     let ways =
@@ -159,7 +159,7 @@ fn however_a_run_ends_it_leaves_as_many_rows_as_before() {
 #[test]
 #[ignore = "slow: twenty runs against Flask and MariaDB"]
 fn interrupted_at_any_moment_it_leaves_as_many_rows_as_before() {
-    let _turn = super::take_turn();
+    let _turn = super::share_turn();
     let Some(backend) = Backend::start() else { return };
     let before = backend.rows();
     let created = often(TIMES, |number| {
@@ -204,7 +204,7 @@ fn swept(backend: &Backend, signals: &[Signal]) -> usize {
 #[test]
 #[ignore = "slow: twenty runs against Flask and MariaDB"]
 fn killed_at_any_moment_and_swept_it_leaves_as_many_rows_as_before() {
-    let _turn = super::take_turn();
+    let _turn = super::share_turn();
     let Some(backend) = Backend::start() else { return };
     let before = backend.rows();
     let other = run(&backend, &holding(&CONSTANT.replace("30s", "100s"))).start();
@@ -221,7 +221,7 @@ fn killed_at_any_moment_and_swept_it_leaves_as_many_rows_as_before() {
 #[test]
 #[ignore = "slow: starts Flask and MariaDB"]
 fn ended_by_a_second_signal_and_swept_it_leaves_as_many_rows_as_before() {
-    let _turn = super::take_turn();
+    let _turn = super::share_turn();
     let Some(backend) = Backend::start() else { return };
     let before = backend.rows();
     let found = often(AT_ONCE, |number| {
@@ -235,7 +235,7 @@ fn ended_by_a_second_signal_and_swept_it_leaves_as_many_rows_as_before() {
 #[test]
 #[ignore = "slow: crashes Flask and MariaDB"]
 fn a_target_that_crashes_and_comes_back_is_left_as_it_was() {
-    let _turn = super::take_turn();
+    let _turn = super::share_turn();
     let Some(backend) = Backend::start() else { return };
     let before = backend.rows();
     let profile = "extends = \"quick\"\n[load]\nexecutor = \"constant-vus\"\nvus = 30\nduration = \"12s\"\n";

@@ -27,7 +27,7 @@ const CLEANUP: &str = r#"
 #[test]
 #[ignore = "slow: starts Flask and MariaDB, half a minute"]
 fn who_gets_in_sees_and_deletes_and_who_does_not_is_told_why() {
-    let _turn = crate::slow::take_turn();
+    let _turn = crate::slow::share_turn();
     let authority = Authority::new();
     let file = |name: &str| authority.file(name).display().to_string();
     let options = [

@@ -9,7 +9,7 @@ use crate::support::palier::Palier;
 #[test]
 #[ignore = "slow: starts Flask and MariaDB, a minute"]
 fn what_happens_in_mariadb_is_seen_judged_and_explained() {
-    let _turn = crate::slow::take_turn();
+    let _turn = crate::slow::share_turn();
     let Some(backend) = Backend::start_with_options(&["--innodb-lock-wait-timeout=1"]) else { return };
     // It holds for who is not in yet, and until the server is restarted.
     backend.sql("SET GLOBAL max_connections = 10");

@@ -7,7 +7,7 @@ use crate::slow::backend::Backend;
 #[test]
 #[ignore = "slow: starts Flask and MySQL, half a minute"]
 fn what_happens_in_mysql_is_seen_judged_and_explained() {
-    let _turn = crate::slow::take_turn();
+    let _turn = crate::slow::share_turn();
     let Some(backend) = Backend::start_on_mysql(&["--innodb-lock-wait-timeout=1"]) else { return };
     backend.sql("SET GLOBAL max_connections = 10");
     // The first login of this user: the password is encrypted with the server's public key.
