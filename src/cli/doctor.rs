@@ -19,6 +19,7 @@ use crate::units::human_duration;
 Examples:
   palier doctor standard                        target, and palier's own limits
   palier doctor standard --observe mysql,logs   database and logs, too
+  palier doctor standard --observe kubernetes   rights, autoscaler, pods, Service, one by one
 
 It makes no load. Exit codes:
   0   nothing is wrong
@@ -66,9 +67,9 @@ fn line(finding: &Finding, terminal: Terminal) -> String {
     };
     let style = if terminal.colour { colour.on_default() } else { anstyle::Style::new() };
     let shown = one_line(&finding.text, 400);
-    let text = format!("{style}{word:<6}{style:#} {:<10} {shown}\n", finding.topic);
+    let text = format!("{style}{word:<6}{style:#} {:<11} {shown}\n", finding.topic);
     match &finding.mend {
-        Some(mend) => format!("{text}{:18}mend: {}\n", "", one_line(mend, 400)),
+        Some(mend) => format!("{text}{:19}mend: {}\n", "", one_line(mend, 400)),
         None => text,
     }
 }

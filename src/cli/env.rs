@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 /// The environment variables, read once at the start. What is not UTF-8 is kept as far as it can be shown.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +37,18 @@ impl Env {
         self.get(name).is_some_and(|value| value != "0" && !value.eq_ignore_ascii_case("false"))
     }
 
+    /// The kubeconfigs as `kubectl` finds them: all that `KUBECONFIG` names, else that of the home folder.
+    pub(super) fn kubeconfig(&self) -> Vec<PathBuf> {
+        let named = self.get("KUBECONFIG").map(|paths| {
+            let paths = std::env::split_paths(paths);
+            paths.filter(|path| !path.as_os_str().is_empty()).collect::<Vec<_>>()
+        });
+        match named.filter(|named| !named.is_empty()) {
+            Some(named) => named,
+            None => self.get("HOME").map(|home| Path::new(home).join(".kube/config")).into_iter().collect(),
+        }
+    }
+
     /// All variables, for `${NAME}` in profiles.
     pub fn variables(&self) -> &BTreeMap<String, String> {
         &self.variables
@@ -59,6 +72,17 @@ mod tests {
         let env = Env::new([(broken.clone(), broken), ("B".into(), "b".into())]);
         assert_eq!(env.get("a\u{fffd}"), Some("a\u{fffd}"));
         assert_eq!(env.get("B"), Some("b"));
+    }
+
+    #[test]
+    fn kubeconfigs_are_those_that_kubectl_takes() {
+        let paths = |env: Env| {
+            env.kubeconfig().iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(paths(Env::of([("HOME", "/me")])), "/me/.kube/config");
+        assert_eq!(paths(Env::of([("HOME", "/me"), ("KUBECONFIG", "a::/b")])), "a /b");
+        assert_eq!(paths(Env::of([("HOME", "/me"), ("KUBECONFIG", ":")])), "/me/.kube/config");
+        assert_eq!(paths(Env::of([])), "");
     }
 
     #[test]

@@ -235,7 +235,7 @@ pub(super) mod sample {
             variables: &BTreeMap::new(),
         };
         let profile = profile::load(&request, &Text).expect("a profile");
-        let settings = Settings { run: "r".into(), time_scale: 1.0, wait: None };
+        let settings = Settings { run: "r".into(), time_scale: 1.0, wait: None, kubeconfig: Vec::new() };
         build(&profile, &settings).expect("a plan")
     }
 

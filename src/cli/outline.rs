@@ -218,12 +218,16 @@ fn observer_line(observer: &Observer) -> String {
         }
         Watched::Mysql(mysql) => format!("{} as {}", mysql.access.address, mysql.access.user),
         Watched::Logs(logs) => {
-            logs.files.iter().map(|file| file.name.as_str()).collect::<Vec<_>>().join(", ")
+            let files: Vec<&str> = logs.files.iter().map(|file| file.name.as_str()).collect();
+            match &logs.pods {
+                Some(logs) => format!("logs of pods {}", logs.pods.join(", ")),
+                None => files.join(", "),
+            }
         }
     };
     let kind = observer.kind();
     let state = if observer.active { String::new() } else { format!("  not asked for (--observe {kind})") };
-    format!("{kind:<6} {watched}{state}")
+    format!("{kind:<10} {watched}{state}")
 }
 
 fn threshold_text(threshold: &Threshold) -> String {

@@ -57,7 +57,12 @@ pub(super) fn plan(args: &ProfileArgs, given: Given<'_>, env: &Env) -> Result<(P
     let request =
         Request { name: &args.profile, folder: &folder, overrides: &overrides, variables: env.variables() };
     let profile = profile::load(&request, &Disk).map_err(|error| refused(&args.profile, error))?;
-    let settings = Settings { run: given.run, time_scale: args.time_scale, wait: given.wait };
+    let settings = Settings {
+        run: given.run,
+        time_scale: args.time_scale,
+        wait: given.wait,
+        kubeconfig: env.kubeconfig(),
+    };
     match plan::build(&profile, &settings) {
         Ok(plan) => Ok((profile, plan)),
         Err(diagnostics) => Err(Failure::Profile {

@@ -270,7 +270,8 @@ mod tests {
         let request =
             profile::Request { name: "quick", folder: Path::new(""), overrides: &[], variables: &variables };
         let profile = profile::load(&request, &profile::Disk).unwrap();
-        let settings = plan::Settings { run: "r".into(), time_scale: 1.0, wait: None };
+        let settings =
+            plan::Settings { run: "r".into(), time_scale: 1.0, wait: None, kubeconfig: Vec::new() };
         plan::build(&profile, &settings).unwrap()
     }
 

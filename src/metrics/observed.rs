@@ -129,6 +129,8 @@ pub enum SymptomKind {
     CrashLoop,
     /// A pod that was ready is not any more.
     Unready,
+    /// A pod whose containers run does not become ready.
+    NeverReady,
 }
 
 /// One way of looking at a source, at an interval of its own.
@@ -146,6 +148,8 @@ pub struct Feed {
     pub looks: Vec<Offset>,
     /// Why it could not look the last time that it could not.
     pub trouble: Option<String>,
+    /// How often in a row it could not look, up to the last time; 0 where it could.
+    pub failures: u32,
 }
 
 /// One value over time.
@@ -290,6 +294,12 @@ impl Track {
 }
 
 impl Feed {
+    /// Why it cannot see; `None` where it can. A single look that fails is no reason: an API server that was just
+    /// started forbids everything for a moment.
+    pub fn is_barred(&self) -> Option<&str> {
+        self.trouble.as_deref().filter(|_| self.failures > 1)
+    }
+
     /// How much of a stretch it did not see, and whether it did not see its end. A look stands for one and a half
     /// intervals before and after it; what a source counts by itself is known for all the time between two looks.
     fn unsampled(&self, metric: Metric, stretch: Stretch) -> (Duration, bool) {
@@ -422,6 +432,7 @@ mod tests {
                 metrics,
                 looks,
                 trouble: None,
+                failures: 0,
             }],
             ..Watch::default()
         }

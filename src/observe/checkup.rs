@@ -83,9 +83,18 @@ fn topic(observer: &Observer) -> &'static str {
 )]
 async fn check(plan: &Plan, observer: &Observer) -> Vec<Finding> {
     match &observer.watched {
+        #[cfg(feature = "kubernetes")]
+        Watched::Logs(logs) => {
+            let of_pods = match &logs.pods {
+                Some(pods) => super::kubernetes::logs::check(pods, &plan.kubeconfig).await,
+                None => Vec::new(),
+            };
+            [files(logs), of_pods].concat()
+        }
+        #[cfg(not(feature = "kubernetes"))]
         Watched::Logs(logs) => files(logs),
         #[cfg(feature = "kubernetes")]
-        Watched::Kubernetes(cluster) => super::kubernetes::checkup::check(cluster).await,
+        Watched::Kubernetes(cluster) => super::kubernetes::checkup::check(cluster, plan).await,
         #[cfg(not(feature = "kubernetes"))]
         Watched::Kubernetes(_) => {
             let text =

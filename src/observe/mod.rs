@@ -6,7 +6,7 @@
 //! - [`checkup`]: whether observers will be able to see, for `palier doctor`
 //! - [`cleanup`]: deleting what a run has left in the database, with the settings of its observer
 //! - `kubernetes` (feature): an autoscaler, and its pods
-//! - `logs`: lines of files that match patterns
+//! - `logs`: lines of files, and of the logs of pods, that match patterns
 //! - `mysql` (feature): a MySQL or MariaDB server
 //!
 //! # How to add an observer
@@ -42,6 +42,7 @@ pub mod logs;
 #[cfg(feature = "mysql")]
 pub mod mysql;
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -114,10 +115,13 @@ fn task(plan: &Plan, watched: Watched, desk: Desk) -> Pin<Box<dyn Future<Output 
         #[cfg(feature = "kubernetes")]
         Watched::Kubernetes(settings) => {
             let awaited = kubernetes::Awaited::of(plan);
-            Box::pin(kubernetes::watch(settings, awaited, desk))
+            Box::pin(kubernetes::watch(settings, plan.kubeconfig.clone(), awaited, desk))
         }
         #[cfg(not(feature = "kubernetes"))]
         Watched::Kubernetes(_) => Box::pin(async move { drop(desk) }),
+        #[cfg(feature = "kubernetes")]
+        Watched::Logs(settings) => Box::pin(logs::watch(settings, plan.kubeconfig.clone(), desk)),
+        #[cfg(not(feature = "kubernetes"))]
         Watched::Logs(settings) => Box::pin(logs::watch(settings, desk)),
         #[cfg(feature = "mysql")]
         Watched::Mysql(settings) => Box::pin(mysql::watch(settings, desk)),
@@ -179,6 +183,22 @@ impl Observation {
     /// What is known before the load, a sentence each: what is watched, what cannot be seen, what is missing.
     pub fn introduce(&self, plan: &Plan) -> Vec<String> {
         let of = |report: &Report| plan.observers[report.observer].kind();
+        // What a feed could not see at its last look.
+        let mut barred: BTreeMap<(usize, usize), &str> = BTreeMap::new();
+        for report in &self.early {
+            #[expect(clippy::wildcard_enum_match_arm, reason = "only these two are about a feed's look")]
+            match &report.tale {
+                Tale::Failed { feed, why } => barred.insert((report.observer, *feed), why),
+                Tale::Look { feed, .. } => barred.remove(&(report.observer, *feed)),
+                _ => None,
+            };
+        }
+        let mut barred: Vec<String> = (barred.iter())
+            .map(|((observer, _), why)| {
+                format!("{}: not all of it can be seen: {why}", plan.observers[*observer].kind())
+            })
+            .collect();
+        barred.dedup();
         (self.early.iter())
             .filter_map(|report| match &report.tale {
                 Tale::Source(source) => Some(format!("{} watches {source}", of(report))),
@@ -201,6 +221,7 @@ impl Observation {
                 | Tale::Patience(_)
                 | Tale::Gone => None,
             })
+            .chain(barred)
             .collect()
     }
 
@@ -295,12 +316,14 @@ impl Observation {
                     metrics,
                     looks: Vec::new(),
                     trouble: None,
+                    failures: 0,
                 });
             }
             Tale::Look { feed, at } => {
                 watch.trouble = None;
                 if let Some(feed) = watch.feeds.get_mut(feed) {
                     feed.looks.push(offset(at, origin));
+                    feed.failures = 0;
                 }
             }
             Tale::Reading { metric, labels, at, value, of } => {
@@ -332,6 +355,7 @@ impl Observation {
             Tale::Failed { feed, why } => {
                 if let Some(feed) = watch.feeds.get_mut(feed) {
                     feed.trouble = Some(why);
+                    feed.failures += 1;
                 }
             }
             Tale::Autoscaler(autoscaler) => watch.autoscaler = Some(autoscaler),

@@ -1,5 +1,6 @@
 //! From a profile to a plan.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use http::Uri;
@@ -21,6 +22,8 @@ pub struct Settings {
     pub time_scale: f64,
     /// Wait that long for the target to be ready, whatever the profile says.
     pub wait: Option<Duration>,
+    /// The kubeconfigs that lead to a cluster, those before others hold.
+    pub kubeconfig: Vec<PathBuf>,
 }
 
 /// How long one TCP connection may take: k6's figure.
@@ -102,6 +105,7 @@ pub fn build(profile: &Profile, settings: &Settings) -> Result<Plan, Vec<Diagnos
         place: Place { file: main_file(profile), line: 1 },
         run: settings.run.clone(),
         time_scale: settings.time_scale,
+        kubeconfig: settings.kubeconfig.clone(),
         target,
         loads,
         steps,

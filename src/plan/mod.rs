@@ -14,11 +14,12 @@ mod request;
 mod resolve;
 mod threshold;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub use build::{Settings, build};
 pub use executor::{Executor, Stage};
-pub use observer::{DatabaseCleanup, Kubernetes, LogFile, Logs, Mysql, Observer, Pattern, Watched};
+pub use observer::{DatabaseCleanup, Kubernetes, LogFile, Logs, Mysql, Observer, Pattern, PodLogs, Watched};
 pub use query::{JsonQuery, Turn};
 pub use request::{
     Body, Capture, CaptureFrom, Check, CheckTest, Escape, JsonTest, JsonType, Path, Pause, Piece, Request,
@@ -65,6 +66,8 @@ pub struct Plan {
     pub run: String,
     /// By how much stages and other spans of the load were scaled; 1 by default.
     pub time_scale: f64,
+    /// The kubeconfigs that lead to a cluster, those before others hold.
+    pub kubeconfig: Vec<PathBuf>,
     /// What the requests go to.
     pub target: Target,
     /// The loads, in the order of the profile.

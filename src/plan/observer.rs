@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Place;
 use super::compile::locate;
+pub use crate::profile::Kubernetes;
 use crate::profile::{self, Access, Profile};
 use crate::words::ObserverKind;
 
@@ -30,25 +31,6 @@ pub enum Watched {
     Logs(Logs),
 }
 
-/// An autoscaler and its pods that are watched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kubernetes {
-    /// The context of the kubeconfig; `None` for the current one, or the cluster that palier itself runs in.
-    pub context: Option<String>,
-    /// The namespace; `None` for that of the context.
-    pub namespace: Option<String>,
-    /// The name of the autoscaler; without it only pods are watched.
-    pub hpa: Option<String>,
-    /// The labels of the pods.
-    pub selector: String,
-    /// The time between two looks.
-    pub interval: Duration,
-    /// How long the load may wait for a steady state.
-    pub settle: Duration,
-    /// How long after the load thresholds on what comes after it are waited for.
-    pub follow: Duration,
-}
-
 /// A MySQL or MariaDB server that is watched.
 #[derive(Clone, Debug)]
 pub struct Mysql {
@@ -63,6 +45,8 @@ pub struct Mysql {
 pub struct Logs {
     /// The files to follow.
     pub files: Vec<LogFile>,
+    /// The pods whose logs are followed.
+    pub pods: Option<PodLogs>,
     /// What to look for.
     pub patterns: Vec<Pattern>,
 }
@@ -74,6 +58,17 @@ pub struct LogFile {
     pub name: String,
     /// Its path.
     pub path: PathBuf,
+}
+
+/// Pods whose logs are followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodLogs {
+    /// The context of the kubeconfig; `None` for the current one, or the cluster that palier itself runs in.
+    pub context: Option<String>,
+    /// The namespace; `None` for that of the context.
+    pub namespace: Option<String>,
+    /// Names of pods, or labels.
+    pub pods: Vec<String>,
 }
 
 /// What a line is searched for.
@@ -138,28 +133,21 @@ pub(super) fn observers(profile: &Profile) -> Vec<Observer> {
         observer.active = observe.active.iter().any(|active| active.value == observer.kind());
         observer
     };
-    let kubernetes = observe.kubernetes.as_ref().map(|cluster| {
-        let watched = Kubernetes {
-            context: cluster.context.clone(),
-            namespace: cluster.namespace.clone(),
-            hpa: cluster.hpa.clone(),
-            selector: cluster.selector.clone(),
-            interval: cluster.interval,
-            settle: cluster.settle,
-            follow: cluster.follow,
-        };
-        observer(Watched::Kubernetes(watched), cluster.place)
-    });
+    let kubernetes = (observe.kubernetes.as_ref())
+        .map(|cluster| observer(Watched::Kubernetes(cluster.value.clone()), cluster.place));
     let mysql = observe.mysql.as_ref().map(|mysql| {
         let watched = Mysql { access: mysql.access.clone(), interval: mysql.interval };
         observer(Watched::Mysql(watched), mysql.place)
     });
     let logs = observe.logs.as_ref().map(|logs| {
-        let files = logs.files.iter();
+        let pods = pods(observe, logs);
+        // One profile serves with a cluster and without: where the pods are read, their files are somewhere else.
+        let files = logs.files.iter().filter(|_| pods.is_none());
         let watched = Logs {
             files: files
                 .map(|file| LogFile { name: file.value.clone(), path: file.value.as_str().into() })
                 .collect(),
+            pods,
             patterns: (logs.patterns.iter())
                 .map(|pattern| Pattern { name: pattern.name.clone(), regex: pattern.regex.clone() })
                 .collect(),
@@ -167,4 +155,15 @@ pub(super) fn observers(profile: &Profile) -> Vec<Observer> {
         observer(Watched::Logs(watched), logs.place)
     });
     kubernetes.into_iter().chain(mysql).chain(logs).collect()
+}
+
+/// The pods whose logs are followed: where the cluster is observed, or where there are no files to follow.
+fn pods(observe: &profile::Observe, logs: &profile::Logs) -> Option<PodLogs> {
+    let cluster = &observe.kubernetes.as_ref()?.value;
+    let is_observed = observe.active.iter().any(|active| active.value == ObserverKind::Kubernetes);
+    (!logs.pods.is_empty() && (is_observed || logs.files.is_empty())).then(|| PodLogs {
+        context: cluster.context.clone(),
+        namespace: cluster.namespace.clone(),
+        pods: logs.pods.iter().map(|pod| pod.value.clone()).collect(),
+    })
 }

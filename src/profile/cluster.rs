@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::diagnostic::Diagnostic;
 use super::observe;
-use super::place::Place;
 use super::reader::{self, Fields, Findings};
 
 /// `[observe.kubernetes]`.
@@ -24,8 +23,6 @@ pub struct Kubernetes {
     pub settle: Duration,
     /// How long after the load thresholds on what comes after it are waited for; ten minutes by default.
     pub follow: Duration,
-    /// Where the table stands.
-    pub place: Place,
 }
 
 const SETTLE: Duration = Duration::from_secs(120);
@@ -34,7 +31,6 @@ const FOLLOW: Duration = Duration::from_secs(600);
 
 /// Reads `[observe.kubernetes]`, but for its thresholds.
 pub(super) fn read(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<Kubernetes> {
-    let place = fields.place;
     let mut name = |key, findings: &mut Findings| {
         let node = fields.get(key)?;
         reader::name(node, key, findings).map(str::to_owned)
@@ -55,5 +51,5 @@ pub(super) fn read(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<K
                 .help("write labels with commas between them: `app=flask-backend,tier=web`"),
         );
     }
-    Some(Kubernetes { context, namespace, hpa, selector, interval, settle, follow, place })
+    Some(Kubernetes { context, namespace, hpa, selector, interval, settle, follow })
 }

@@ -21,7 +21,7 @@ const LATER: [&str; 1] = ["prometheus"];
 #[derive(Clone, Debug, Default)]
 pub struct Observe {
     /// `[observe.kubernetes]`.
-    pub kubernetes: Option<Kubernetes>,
+    pub kubernetes: Option<Placed<Kubernetes>>,
     /// `[observe.mysql]`.
     pub mysql: Option<Mysql>,
     /// `[observe.logs]`.
@@ -33,8 +33,11 @@ pub struct Observe {
 /// `[observe.logs]`: lines that are counted.
 #[derive(Clone, Debug)]
 pub struct Logs {
-    /// The files to follow; relative ones start from the working directory.
+    /// The files to follow; relative ones start from the working directory. Where there are `pods`, too: in runs that
+    /// do not observe the cluster.
     pub files: Vec<Placed<String>>,
+    /// The pods whose logs are followed: names, or labels.
+    pub pods: Vec<Placed<String>>,
     /// What to look for.
     pub patterns: Vec<Pattern>,
     /// Where the table stands.
@@ -90,7 +93,8 @@ pub(super) fn read<'t>(
         if let Some(node) = fields.get("kubernetes")
             && let Some(mut fields) = Fields::of(node, "kubernetes", "`[observe.kubernetes]`", findings)
         {
-            found.kubernetes = cluster::read(&mut fields, findings);
+            let read = cluster::read(&mut fields, findings);
+            found.kubernetes = read.map(|cluster| Placed::new(cluster, fields.place));
             judging.push(Judging::of(ObserverKind::Kubernetes, &mut fields));
             fields.finish(&["logs"], findings);
         }
@@ -104,9 +108,9 @@ pub(super) fn read<'t>(
         if let Some(node) = fields.get("logs")
             && let Some(mut fields) = Fields::of(node, "logs", "`[observe.logs]`", findings)
         {
-            found.logs = logs(&mut fields, findings);
+            found.logs = logs(&mut fields, found.kubernetes.as_ref(), findings);
             judging.push(Judging::of(ObserverKind::Logs, &mut fields));
-            fields.finish(&["pods"], findings);
+            fields.finish(&[], findings);
         }
         fields.finish(&LATER, findings);
     }
@@ -152,11 +156,21 @@ fn active(node: &Node, described: &Observe, findings: &mut Findings) -> Vec<Plac
                 Diagnostic::new(place, format!("this build of palier cannot observe `{kind}`"))
                     .help(format!("take one that was built with the feature `{kind}`, as by default")),
             );
+        } else if kind == ObserverKind::Logs && is_of_pods_only(described) && !cfg!(feature = "kubernetes") {
+            findings.add(
+                Diagnostic::new(place, "this build of palier cannot read the logs of pods")
+                    .help("take one that was built with the feature `kubernetes`, as by default"),
+            );
         } else if !active.iter().any(|other| other.value == kind) {
             active.push(Placed::new(kind, place));
         }
     }
     active
+}
+
+/// Whether logs are those of pods, and of no files.
+fn is_of_pods_only(described: &Observe) -> bool {
+    described.logs.as_ref().is_some_and(|logs| logs.files.is_empty())
 }
 
 /// Whether this build has what it takes.
@@ -179,15 +193,46 @@ fn unknown(name: &str, place: Place) -> Diagnostic {
     diagnostic
 }
 
-fn logs(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<Logs> {
+fn logs(
+    fields: &mut Fields<'_>,
+    cluster: Option<&Placed<Kubernetes>>,
+    findings: &mut Findings,
+) -> Option<Logs> {
     let place = fields.place;
-    let node = fields.require("files", findings)?;
-    let files: Vec<Placed<String>> = (reader::names(node, "files", findings).into_iter())
-        .map(|(name, node)| Placed::new(name.to_owned(), node.place))
-        .collect();
-    if files.is_empty() {
-        findings.missing(Diagnostic::new(node.place, "`files` names no file"));
+    let mut list = |key, findings: &mut Findings| {
+        let node = fields.get(key)?;
+        let names = reader::names(node, key, findings).into_iter();
+        let names: Vec<_> = names.map(|(name, node)| Placed::new(name.to_owned(), node.place)).collect();
+        if names.is_empty() {
+            let one = key.trim_end_matches('s');
+            findings.missing(Diagnostic::new(node.place, format!("`{key}` names no {one}")));
+        }
+        Some((names, node.place))
+    };
+    let (files, pods) = (list("files", findings), list("pods", findings));
+    match (&files, &pods, cluster) {
+        (None, None, None) => {
+            findings.missing(Diagnostic::new(place, "`files` is missing in `[observe.logs]`").help(
+                "name the files to follow, or `pods` of a cluster that `[observe.kubernetes]` describes",
+            ));
+        }
+        (_, Some((_, place)), None) => {
+            findings.missing(
+                Diagnostic::new(
+                    *place,
+                    "`pods` are those of a cluster, and the profile has no `[observe.kubernetes]`",
+                )
+                .help("say in `[observe.kubernetes]` which namespace and selector they have"),
+            );
+        }
+        (Some(_), _, _) | (_, _, Some(_)) => {}
     }
+    let by_default = || {
+        let cluster = cluster.filter(|_| files.is_none())?;
+        Some(vec![Placed::new(cluster.value.selector.clone(), place)])
+    };
+    let pods = pods.map(|(pods, _)| pods).or_else(by_default).unwrap_or_default();
+    let files = files.map(|(files, _)| files).unwrap_or_default();
     let patterns = match fields.get("patterns") {
         Some(node) => {
             let items = reader::array(node, "patterns", findings)?;
@@ -206,7 +251,7 @@ fn logs(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<Logs> {
         }
         None => DEFAULT_PATTERNS.iter().filter_map(|text| literal(text)).collect(),
     };
-    Some(Logs { files, patterns, place })
+    Some(Logs { files, pods, patterns, place })
 }
 
 /// A text that is looked for in any case of letters, or a regular expression with a name.

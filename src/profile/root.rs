@@ -171,18 +171,21 @@ fn names(loads: &[Load], scenarios: &[Scenario], observe: &Observe) -> Names {
     names.observers.extend(ObserverKind::ALL.iter().filter(|kind| observe.describes(**kind)));
     if let Some(logs) = &observe.logs {
         names.patterns.extend(logs.patterns.iter().map(|pattern| pattern.name.clone()));
-        names.sources.extend(logs.files.iter().map(|file| file.value.clone()));
+        // Of pods nobody knows the names before a run.
+        if logs.pods.is_empty() {
+            names.sources.extend(logs.files.iter().map(|file| file.value.clone()));
+        }
     }
     for load in loads {
         names.loads.push(load.name.value.clone());
         names.tags.extend(load.tags.iter().map(|(key, _)| key.value.clone()));
         match &load.executor {
-            Executor::RampingVus { stages, .. } => names.stages.extend(stage_names(stages)),
-            Executor::RampingArrivalRate { stages, .. } => names.stages.extend(stage_names(stages)),
+            Executor::RampingVus { stages, .. } => names.know(stages),
+            Executor::RampingArrivalRate { stages, .. } => names.know(stages),
             Executor::ConstantVus { .. }
             | Executor::PerVuIterations { .. }
             | Executor::SharedIterations { .. }
-            | Executor::ConstantArrivalRate { .. } => {}
+            | Executor::ConstantArrivalRate { .. } => names.stages_in.push(load.place.source),
         }
     }
     for scenario in scenarios {
@@ -194,8 +197,11 @@ fn names(loads: &[Load], scenarios: &[Scenario], observe: &Observe) -> Names {
     names
 }
 
-fn stage_names<T>(stages: &[Stage<T>]) -> impl Iterator<Item = String> {
-    stages.iter().filter_map(|stage| stage.name.as_ref().map(|name| name.value.clone()))
+impl Names {
+    fn know<T>(&mut self, stages: &[Stage<T>]) {
+        self.stages.extend(stages.iter().filter_map(|stage| Some(stage.name.as_ref()?.value.clone())));
+        self.stages_in.extend(stages.iter().map(|stage| stage.place.source));
+    }
 }
 
 fn secrets(node: &Node, findings: &mut Findings) {

@@ -95,7 +95,7 @@ fn properties<'s>(schema: &'s Value, pointer: &str) -> BTreeSet<&'s str> {
 
 /// Which tables of the schema are those of the readers. What is read as two tables may be one of the schema, and
 /// the other way round.
-const TABLES: [(&[&str], &[&str]); 20] = [
+const TABLES: [(&[&str], &[&str]); 21] = [
     (&["the profile", "a scenario"], &[""]),
     (&["`[target]`"], &["/definitions/target"]),
     (&["`ready`"], &["/definitions/target/properties/ready"]),
@@ -110,6 +110,7 @@ const TABLES: [(&[&str], &[&str]); 20] = [
     (&["`pause`"], &["/definitions/pause/anyOf/1", "/definitions/pause/anyOf/2"]),
     (&["a threshold"], &["/definitions/trendTable"]),
     (&["`[observe]`"], &["/properties/observe"]),
+    (&["`[observe.kubernetes]`"], &["/definitions/observeKubernetes"]),
     (&["`[observe.mysql]`"], &["/definitions/observeMysql"]),
     (&["`[observe.logs]`"], &["/definitions/observeLogs"]),
     (&["a pattern"], &["/definitions/logPattern"]),

@@ -8,7 +8,7 @@
 
 use super::diagnostic::Diagnostic;
 use super::nearest::suggestion;
-use super::place::Placed;
+use super::place::{Placed, SourceId};
 use super::reader::Findings;
 use crate::words::{Metric, ObservedPhase, ObserverKind, Phase};
 
@@ -50,6 +50,8 @@ pub(super) struct Names {
     pub(super) steps: Vec<String>,
     pub(super) loads: Vec<String>,
     pub(super) stages: Vec<String>,
+    /// The texts that the stages stand in; where there are none, those of the loads.
+    pub(super) stages_in: Vec<SourceId>,
     pub(super) tags: Vec<String>,
     /// Observers that the profile describes.
     pub(super) observers: Vec<ObserverKind>,
@@ -64,6 +66,27 @@ pub(super) const RESERVED: [&str; 6] = ["step", "load", "stage", "phase", "statu
 /// How names begin that the design has for metrics, and this version does not have yet.
 const OF_OBSERVERS: [&str; 1] = ["prom"];
 
+/// The metric of a key of `[thresholds]` or `[warnings]`.
+pub(super) fn metric(key: &Placed<String>, findings: &mut Findings) -> Option<Metric> {
+    let name = key.value.split('{').next().unwrap_or_default().trim();
+    let metric = Metric::from_name(name);
+    if metric.is_none() {
+        let observed = OF_OBSERVERS.iter().any(|prefix| name.starts_with(prefix));
+        let mut diagnostic = if observed {
+            Diagnostic::new(key.place, format!("`{name}` is not supported by this version yet"))
+                .help("it comes with the observers")
+        } else {
+            Diagnostic::new(key.place, format!("unknown metric `{name}`"))
+        };
+        if !observed {
+            let metrics: Vec<&str> = Metric::ALL.iter().map(|metric| metric.name()).collect();
+            diagnostic.help = suggestion(name, &metrics);
+        }
+        findings.add(diagnostic);
+    }
+    metric
+}
+
 /// Reads a key of `[thresholds]` or `[warnings]`.
 pub(super) fn read(
     key: &Placed<String>,
@@ -71,25 +94,8 @@ pub(super) fn read(
     findings: &mut Findings,
 ) -> Option<(Metric, Vec<Selection>)> {
     let place = key.place;
-    let (name, inside) = match key.value.split_once('{') {
-        Some((name, rest)) => (name.trim(), Some(rest)),
-        None => (key.value.trim(), None),
-    };
-    let Some(metric) = Metric::from_name(name) else {
-        let observed = OF_OBSERVERS.iter().any(|prefix| name.starts_with(prefix));
-        let mut diagnostic = if observed {
-            Diagnostic::new(place, format!("`{name}` is not supported by this version yet"))
-                .help("it comes with the observers")
-        } else {
-            Diagnostic::new(place, format!("unknown metric `{name}`"))
-        };
-        if !observed {
-            let metrics: Vec<&str> = Metric::ALL.iter().map(|metric| metric.name()).collect();
-            diagnostic.help = suggestion(name, &metrics);
-        }
-        findings.add(diagnostic);
-        return None;
-    };
+    let metric = metric(key, findings)?;
+    let inside = key.value.split_once('{').map(|(_, inside)| inside);
     if let Some(kind) = metric.observer().filter(|kind| !names.observers.contains(kind)) {
         findings.missing(
             Diagnostic::new(
@@ -111,6 +117,11 @@ pub(super) fn read(
             return None;
         }
     };
+    // What an extended profile asks of its own stages is not inherited by one that has others.
+    let is_gone = |(key, value): &(String, String)| key == "stage" && !names.stages.contains(value);
+    if pairs.iter().any(is_gone) && !names.stages_in.contains(&place.source) && !names.stages_in.is_empty() {
+        return None;
+    }
     let mut selector: Vec<Selection> = Vec::new();
     let mut sound = true;
     for (key, value) in pairs {
@@ -164,7 +175,7 @@ fn selection(
                 // Of other labels nobody knows the values before a run.
                 match *label {
                     "pattern" => among_names("pattern", &names.patterns)?,
-                    "source" => among_names("file", &names.sources)?,
+                    "source" if !names.sources.is_empty() => among_names("file", &names.sources)?,
                     _ => {}
                 }
                 Ok(SelectorKey::Label(label))
@@ -299,6 +310,7 @@ mod tests {
             steps: vec!["create employee".into(), "list".into()],
             loads: vec!["browse".into()],
             stages: vec!["peak".into()],
+            stages_in: Vec::new(),
             tags: vec!["team".into()],
             observers: vec![ObserverKind::Logs],
             patterns: vec!["Deadlock".into()],

@@ -78,6 +78,11 @@ pub(super) fn read(
             defaults = reader::truth(node, "defaults", findings);
             continue;
         }
+        // An empty list takes away what the extended profile asks for; what it selected may be gone, too.
+        if node.items().is_some_and(<[_]>::is_empty) {
+            selector::metric(key, findings);
+            continue;
+        }
         let Some((metric, selector)) = selector::read(key, names, findings) else {
             continue;
         };

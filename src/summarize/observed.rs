@@ -1,7 +1,7 @@
 //! What observers saw, what happened, and what explains it.
 
 use super::View;
-use crate::metrics::{Line, Offset, Stretch, Track, Watch};
+use crate::metrics::{Feed, Line, Offset, Stretch, Track, Watch};
 use crate::plan::Observer;
 use crate::report::summary as out;
 use crate::report::summary::{Ms, ObserverState};
@@ -78,7 +78,12 @@ fn seen(view: &View<'_>, observer: &Observer, watch: &Watch) -> out::Observer {
     };
     let trouble = watch.trouble.iter().map(|why| format!("it sees nothing: {why}"));
     let missing = watch.missing.iter().map(|(metric, why)| format!("`{metric}` is missing: {why}"));
-    let notes = trouble.chain(missing).chain(watch.notes.iter().cloned());
+    let mut barred: Vec<&str> = watch.feeds.iter().filter_map(Feed::is_barred).collect();
+    barred.dedup();
+    // Where all of it is out of sight, that has been said.
+    barred.retain(|_| watch.trouble.is_none());
+    let barred = barred.iter().map(|why| format!("not all of it could be seen: {why}"));
+    let notes = trouble.chain(missing).chain(watch.notes.iter().cloned()).chain(barred);
     out::Observer {
         name: observer.kind().name().to_owned(),
         source: watch.source.as_deref().map(|source| view.mask(source)),

@@ -53,7 +53,8 @@ fn plan(folder: &Path, target: String) -> Plan {
     let request =
         profile::Request { name: "load.toml", folder, overrides: &[target], variables: &BTreeMap::new() };
     let profile = profile::load(&request, &Disk).expect("a sound profile");
-    let settings = plan::Settings { run: "r-1".to_owned(), time_scale: 1.0, wait: None };
+    let settings =
+        plan::Settings { run: "r-1".to_owned(), time_scale: 1.0, wait: None, kubeconfig: Vec::new() };
     plan::build(&profile, &settings).expect("a plan")
 }
 

@@ -201,7 +201,7 @@ fn plan(args: &Args, run: String) -> Result<Plan, Failure> {
     let variables = std::collections::BTreeMap::new();
     let request = Request { name: profile::FILE, folder: &folder, overrides: &[], variables: &variables };
     let loaded = crate::profile::load(&request, &file).map_err(|error| planning::refused(NAME, error))?;
-    let settings = Settings { run, time_scale: 1.0, wait: None };
+    let settings = Settings { run, time_scale: 1.0, wait: None, kubeconfig: Vec::new() };
     plan::build(&loaded, &settings)
         .map(|plan| Plan { profile: NAME.to_owned(), origin: None, ..plan })
         .map_err(|diagnostics| Failure::Profile {

@@ -237,7 +237,8 @@ mod tests {
             variables: &BTreeMap::new(),
         };
         let profile = profile::load(&request, &Text(text)).unwrap();
-        let settings = plan::Settings { run: "r".into(), time_scale: 1.0, wait: None };
+        let settings =
+            plan::Settings { run: "r".into(), time_scale: 1.0, wait: None, kubeconfig: Vec::new() };
         plan::build(&profile, &settings).unwrap()
     }
 

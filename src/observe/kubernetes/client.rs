@@ -1,21 +1,31 @@
 //! The way to the API server, and what bars it, in words.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
-use k8s_openapi::api::core::v1::{Event, Pod};
-use kube::api::{Api, ListParams};
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use k8s_openapi::api::core::v1::{Event, Namespace, Pod, Service};
+use kube::api::{Api, ListParams, LogParams};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config, Error};
 
 use super::usage::{PodMetrics, PodMetricsList};
-use crate::plan::Kubernetes;
 
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(4);
 
 /// How long the metrics API may take: what else is seen must not wait for it.
 const OF_METRICS: Duration = Duration::from_secs(1);
+
+/// How long the log of a container that ended may take.
+const OF_LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// So many of its last lines are evidence.
+const LAST_WORDS: i64 = 5;
+
+/// The most that is kept of a line, in characters.
+const LONGEST_LINE: usize = 500;
 
 /// Why there are no figures of CPU and memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,46 +36,74 @@ pub(super) enum NoUsage {
     Unknown(String),
 }
 
+/// How to find a cluster.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Way<'a> {
+    /// The kubeconfigs, those before others hold; one that is not there is no reason to give up, as palier may run in a
+    /// pod.
+    pub(super) kubeconfig: &'a [PathBuf],
+    /// The context; `None` for the current one.
+    pub(super) context: Option<&'a str>,
+    /// The namespace; `None` for that of the context.
+    pub(super) namespace: Option<&'a str>,
+}
+
 /// A cluster that can be asked.
 pub(super) struct Cluster {
-    client: Client,
+    pub(super) client: Client,
     /// The namespace that is asked about.
     pub(super) namespace: String,
+    /// The context of the kubeconfig that led here; `None` in a pod.
+    pub(super) context: Option<String>,
     /// The API server, for messages.
     pub(super) server: String,
 }
 
 impl Cluster {
-    /// Finds the cluster as `kubectl` does: `KUBECONFIG`, `~/.kube/config`, or the service account of the pod that
-    /// palier runs in. Nothing is asked yet.
-    pub(super) async fn connect(settings: &Kubernetes) -> Result<Self, String> {
-        let mut config = match &settings.context {
-            Some(context) => {
-                let options =
-                    KubeConfigOptions { context: Some(context.clone()), ..KubeConfigOptions::default() };
-                Config::from_kubeconfig(&options).await.map_err(|error| {
-                    format!("the kubeconfig cannot be used with the context `{context}`: {}", chain(&error))
-                })?
+    /// Finds the cluster as `kubectl` does: by kubeconfigs, or by the service account of the pod that palier runs in.
+    /// Nothing is asked yet.
+    pub(super) async fn connect(way: Way<'_>) -> Result<Self, String> {
+        Self::connect_with(way, Some(CONNECT)).await
+    }
+
+    /// The same for answers that go on for as long as something is watched.
+    pub(super) async fn connect_to_follow(way: Way<'_>) -> Result<Self, String> {
+        Self::connect_with(way, None).await
+    }
+
+    async fn connect_with(way: Way<'_>, silence: Option<Duration>) -> Result<Self, String> {
+        let (mut config, context) = match merged(way.kubeconfig) {
+            Ok(kubeconfig) => {
+                let context = way.context.map(str::to_owned).or_else(|| kubeconfig.current_context.clone());
+                let options = KubeConfigOptions {
+                    context: way.context.map(str::to_owned),
+                    ..KubeConfigOptions::default()
+                };
+                let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
+                let config = config.map_err(|error| match way.context {
+                    Some(context) => format!(
+                        "the kubeconfig cannot be used with the context `{context}`: {}",
+                        chain(&error)
+                    ),
+                    None => format!("the kubeconfig cannot be used: {}", chain(&error)),
+                })?;
+                (config, context)
             }
-            None => match Kubeconfig::read() {
-                Ok(kubeconfig) => {
-                    let config =
-                        Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
-                    config.map_err(|error| format!("the kubeconfig cannot be used: {}", chain(&error)))?
+            Err(unread) => match (way.context, Config::incluster()) {
+                (None, Ok(config)) => (config, None),
+                (Some(_), _) | (None, Err(_)) => {
+                    return Err(format!("no cluster is known: {unread} (`KUBECONFIG` names a kubeconfig)"));
                 }
-                Err(unread) => Config::incluster().map_err(|_| {
-                    format!("no cluster is known: {} (`KUBECONFIG` names a kubeconfig)", chain(&unread))
-                })?,
             },
         };
-        (config.connect_timeout, config.read_timeout) = (Some(CONNECT), Some(CONNECT));
+        (config.connect_timeout, config.read_timeout) = (Some(CONNECT), silence);
         // The next look is the next try.
         config.default_retry = false;
-        let namespace = settings.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
+        let namespace = way.namespace.map_or_else(|| config.default_namespace.clone(), str::to_owned);
         let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         let client = Client::try_from(config);
         let client = client.map_err(|error| format!("the kubeconfig cannot be used: {}", chain(&error)))?;
-        Ok(Self { client, namespace, server })
+        Ok(Self { client, namespace, context, server })
     }
 
     /// The autoscaler of that name.
@@ -80,6 +118,31 @@ impl Cluster {
             Ok(None) => Err(format!("there is no hpa `{name}` in the namespace `{}`", self.namespace)),
             Err(error) => Err(self.refusal(&error)),
         }
+    }
+
+    /// The version of the API server, which everybody may ask for: it says that the way to it works.
+    pub(super) async fn version(&self) -> Result<String, String> {
+        let version = self.client.apiserver_version().await;
+        version.map(|version| version.git_version).map_err(|error| self.refusal(&error))
+    }
+
+    /// Whether there is no such namespace, as far as palier may know.
+    pub(super) async fn lacks_namespace(&self) -> bool {
+        let api: Api<Namespace> = Api::all(self.client.clone());
+        matches!(api.get_opt(&self.namespace).await, Ok(None))
+    }
+
+    /// The Deployment of that name.
+    pub(super) async fn deployment(&self, name: &str) -> Result<Option<Deployment>, String> {
+        let api: Api<Deployment> = Api::namespaced(self.client.clone(), &self.namespace);
+        api.get_opt(name).await.map_err(|error| self.refusal(&error))
+    }
+
+    /// All Services.
+    pub(super) async fn services(&self) -> Result<Vec<Service>, String> {
+        let api: Api<Service> = Api::namespaced(self.client.clone(), &self.namespace);
+        let found = api.list(&ListParams::default()).await;
+        found.map(|list| list.items).map_err(|error| self.refusal(&error))
     }
 
     /// All pods with these labels.
@@ -138,8 +201,30 @@ impl Cluster {
         texts
     }
 
+    /// The last lines that a container wrote before it ended last; nothing where they cannot be read.
+    pub(super) async fn last_words(&self, pod: &str, container: &str) -> Vec<String> {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
+        let ask = LogParams {
+            container: Some(container.to_owned()),
+            previous: true,
+            tail_lines: Some(LAST_WORDS),
+            ..LogParams::default()
+        };
+        match tokio::time::timeout(OF_LAST_WORDS, api.logs(pod, &ask)).await {
+            Ok(Ok(text)) => (text.lines())
+                .filter(|line| !line.trim().is_empty())
+                .map(|line| format!("its log: {}", line.chars().take(LONGEST_LINE).collect::<String>()))
+                .collect(),
+            Ok(Err(Error::Api(status))) if status.code == 403 => {
+                vec![format!("its log cannot be read: {}", self.refusal(&Error::Api(status)))]
+            }
+            // There may be none, and whoever asks has other evidence.
+            Ok(Err(_)) | Err(_) => Vec::new(),
+        }
+    }
+
     /// What the API server, or the way to it, said no with.
-    fn refusal(&self, error: &Error) -> String {
+    pub(super) fn refusal(&self, error: &Error) -> String {
         #[expect(
             clippy::wildcard_enum_match_arm,
             reason = "whatever else there is did not reach the API server"
@@ -157,8 +242,21 @@ impl Cluster {
     }
 }
 
+/// All kubeconfigs in one; else why there is none.
+fn merged(paths: &[PathBuf]) -> Result<Kubeconfig, String> {
+    let mut merged: Option<Kubeconfig> = None;
+    for path in paths {
+        let next = Kubeconfig::read_from(path).and_then(|next| match merged.take() {
+            Some(before) => before.merge(next),
+            None => Ok(next),
+        });
+        merged = Some(next.map_err(|error: KubeconfigError| chain(&error))?);
+    }
+    merged.ok_or_else(|| "neither `KUBECONFIG` nor `HOME` is set".to_owned())
+}
+
 /// An error with all its causes, each said once.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

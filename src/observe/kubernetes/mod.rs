@@ -3,10 +3,13 @@
 //! - `client`: the way to the API server, and what bars it, in words
 //! - [`checkup`]: what `palier doctor` says of it
 //! - `autoscaler`: what a `HorizontalPodAutoscaler` says of itself
-//! - `pods`: what happened to pods between one look and the next
+//! - `pods`, `pod`: what happened to pods between one look and the next
 //! - `usage`: CPU and memory, from metrics.k8s.io
+//! - [`logs`]: new lines of the logs of pods
+//! - `workload`: the Deployment that is scaled, and whether it is rolled out meanwhile
+//! - `review`: what palier may do
 //!
-//! It asks for the whole state once a second, three small requests, instead of watching for changes. A watch tells
+//! It asks for the whole state once a second, four small requests, instead of watching for changes. A watch tells
 //! changes sooner, but only as long as its connection holds: a quiet one looks the same as one that is broken, and
 //! after each break there is a list to be taken anyway. A list is whole by itself, so that neither an old resource
 //! version nor an API server that was restarted can leave palier with half a truth, and every look that failed is
@@ -16,17 +19,24 @@
 mod autoscaler;
 pub mod checkup;
 mod client;
+pub mod logs;
+mod pod;
 mod pods;
+mod review;
 mod usage;
+mod workload;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use self::autoscaler::State;
-use self::client::{Cluster, NoUsage};
+use self::client::{Cluster, NoUsage, Way};
+use self::pod::Happening;
 use self::pods::Pods;
 use self::usage::Usage;
+use self::workload::Rollout;
 use super::desk::{Beat, Desk, FeedId, SymptomSeen};
 use crate::metrics::SymptomKind;
 use crate::plan::{Aggregation, Bound, Kubernetes, Operator, Plan};
@@ -85,8 +95,8 @@ impl Awaited {
 }
 
 /// Samples the cluster until the load is over, and what is awaited after it is there.
-pub async fn watch(settings: Kubernetes, awaited: Vec<Awaited>, mut desk: Desk) {
-    let mut watcher = Watcher::new(settings, awaited, &mut desk);
+pub async fn watch(settings: Kubernetes, kubeconfig: Vec<PathBuf>, awaited: Vec<Awaited>, mut desk: Desk) {
+    let mut watcher = Watcher::new(settings, kubeconfig, awaited, &mut desk);
     let mut is_settled = false;
     let (came, mut over, mut said): (_, Option<Instant>, Option<Instant>) = (Instant::now(), None, None);
     while let Some(beat) = desk.beat(watcher.settings.interval).await {
@@ -136,6 +146,30 @@ pub async fn watch(settings: Kubernetes, awaited: Vec<Awaited>, mut desk: Desk) 
     }
 }
 
+/// The way to the cluster that settings mean.
+fn way<'a>(settings: &'a Kubernetes, kubeconfig: &'a [PathBuf]) -> Way<'a> {
+    Way { kubeconfig, context: settings.context.as_deref(), namespace: settings.namespace.as_deref() }
+}
+
+/// Tells what happened to a pod, with what the cluster warned of it and the last that a container wrote.
+async fn tell(cluster: &Cluster, desk: &Desk, at: Instant, happening: Happening) {
+    let last_words = async {
+        match &happening.container {
+            Some(container) if happening.has_last_words() => {
+                cluster.last_words(&happening.pod, container).await
+            }
+            Some(_) | None => Vec::new(),
+        }
+    };
+    let (last_words, warnings) = tokio::join!(last_words, cluster.warnings(&happening.uid));
+    let evidence = [happening.evidence, last_words, warnings].concat();
+    if let Some(text) = happening.text {
+        desk.incident(at, text, evidence.clone());
+    }
+    let (kind, object, container) = (happening.symptom, happening.pod, happening.container);
+    desk.symptom(SymptomSeen { at, kind, object, container, evidence });
+}
+
 /// Whole seconds: what counts down has no use for more.
 fn in_seconds(time: Duration) -> String {
     human_duration(Duration::from_secs(time.as_secs().max(1)))
@@ -143,6 +177,7 @@ fn in_seconds(time: Duration) -> String {
 
 struct Watcher {
     settings: Kubernetes,
+    kubeconfig: Vec<PathBuf>,
     awaited: Vec<Awaited>,
     cluster: Option<Rc<Cluster>>,
     feeds: Feeds,
@@ -160,6 +195,8 @@ struct Watcher {
     over_target: Option<Instant>,
     /// The end of the load.
     end: Option<Instant>,
+    /// The revision of the Deployment, once that was seen in the load.
+    revision: Option<String>,
 }
 
 struct Feeds {
@@ -171,7 +208,7 @@ struct Feeds {
 }
 
 impl Watcher {
-    fn new(settings: Kubernetes, awaited: Vec<Awaited>, desk: &mut Desk) -> Self {
+    fn new(settings: Kubernetes, kubeconfig: Vec<PathBuf>, awaited: Vec<Awaited>, desk: &mut Desk) -> Self {
         let interval = settings.interval;
         let feeds = Feeds {
             autoscaler: desk.feed("HorizontalPodAutoscaler", interval, false, &OF_AUTOSCALER),
@@ -187,6 +224,7 @@ impl Watcher {
         }
         Self {
             settings,
+            kubeconfig,
             awaited,
             cluster: None,
             feeds,
@@ -198,6 +236,7 @@ impl Watcher {
             at_first: None,
             over_target: None,
             end: None,
+            revision: None,
         }
     }
 
@@ -214,17 +253,21 @@ impl Watcher {
 
     async fn ask(&mut self, desk: &Desk, beat: Beat) -> Result<(), String> {
         if self.cluster.is_none() {
-            let cluster = Cluster::connect(&self.settings).await?;
+            let cluster = Cluster::connect(way(&self.settings, &self.kubeconfig)).await?;
             desk.source(self.source(&cluster));
             self.cluster = Some(Rc::new(cluster));
         }
         let Some(cluster) = self.cluster.clone() else { return Ok(()) };
-        let (autoscaler, pods, usage) = tokio::join!(
+        let (autoscaler, pods, usage, rollout) = tokio::join!(
             cluster.autoscaler(self.settings.hpa.as_deref()),
             cluster.pods(&self.settings.selector),
             cluster.usage(&self.settings.selector),
+            self.rollout(&cluster),
         );
         let at = beat.at;
+        if let Some(rollout) = rollout {
+            self.take_rollout(desk, beat, &rollout);
+        }
         let mut barred = Vec::new();
         match autoscaler {
             Ok(Some(found)) => {
@@ -253,11 +296,8 @@ impl Watcher {
                     let took = first.duration_since(over).as_secs_f64() * 1e3;
                     self.read(desk, Metric::HpaScaleUpTime, at, took);
                 }
-                for (pod, uid) in seen.unwell {
-                    let evidence = cluster.warnings(&uid).await;
-                    if !evidence.is_empty() {
-                        desk.incident(at, format!("the cluster warns of pod {pod}"), evidence);
-                    }
+                for happening in seen.happened {
+                    tell(&cluster, desk, at, happening).await;
                 }
             }
             Err(why) => {
@@ -291,10 +331,7 @@ impl Watcher {
             barred.dedup();
             return Err(barred.join("; "));
         }
-        // Others see what they should.
-        for why in barred {
-            desk.note(format!("not all of it could be seen: {why}"));
-        }
+        // Others see what they should; what a feed could not see stands with it.
         Ok(())
     }
 
@@ -330,6 +367,27 @@ impl Watcher {
         {
             let took = at.saturating_duration_since(end).as_secs_f64() * 1e3;
             self.read(desk, Metric::HpaScaleDownTime, at, took);
+        }
+    }
+
+    /// How far a rollout of the Deployment is that is scaled; where that cannot be seen, a run does without.
+    async fn rollout(&self, cluster: &Cluster) -> Option<Rollout> {
+        let name = self.state.as_ref()?.autoscaler.workload.strip_prefix("deployment/")?;
+        Some(Rollout::of(&cluster.deployment(name).await.ok()??))
+    }
+
+    /// Another version of the service beside the load changes what is measured.
+    fn take_rollout(&mut self, desk: &Desk, beat: Beat, rollout: &Rollout) {
+        let Some(state) = self.state.as_ref().filter(|_| beat.phase == ObservedPhase::During) else { return };
+        let workload = &state.autoscaler.workload;
+        let Some(revision) = rollout.revision.clone() else { return };
+        let before = self.revision.replace(revision.clone());
+        if let Some(before) = before.filter(|before| *before != revision) {
+            let evidence = format!("its revision went from {before} to {revision}");
+            desk.incident(beat.at, format!("{workload} was rolled out anew"), vec![evidence]);
+        }
+        if rollout.is_in_progress() {
+            desk.note(format!("a rollout of {workload} was in progress while the load was applied"));
         }
     }
 

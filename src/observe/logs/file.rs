@@ -148,7 +148,7 @@ impl Opened {
 }
 
 /// Cuts bytes into lines; what has no end yet is kept.
-fn split(mut bytes: &[u8], partial: &mut Vec<u8>, line: &mut dyn FnMut(&[u8])) {
+pub(in super::super) fn split(mut bytes: &[u8], partial: &mut Vec<u8>, line: &mut dyn FnMut(&[u8])) {
     while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
         partial.extend_from_slice(&bytes[..end]);
         line(partial.strip_suffix(b"\r").unwrap_or(partial));

@@ -5,6 +5,12 @@ use crate::metrics::{Autoscaler, Histogram, Offset, Pod, Reading, Symptom, Sympt
 use crate::units::{Fraction, human_duration};
 use crate::words::{Metric, ObserverKind, Section};
 
+/// The autoscaler itself leaves deviations of a tenth from its target alone.
+const TOLERATED: f64 = 1.1;
+
+/// How long an autoscaler may look on before that needs a word: two of its usual looks.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// Says what the observer of the cluster saw.
 pub(super) fn diagnose(case: Case<'_>, diagnosis: &mut Diagnosis) {
     for (observer, watch) in case.plan.observers.iter().zip(&case.results.observed.watches) {
@@ -31,6 +37,8 @@ pub(super) fn diagnose(case: Case<'_>, diagnosis: &mut Diagnosis) {
             .filter(|symptom| symptom.kind != SymptomKind::Unready || !has_ended(&symptom.object));
         diagnosis.hints.extend(symptoms.map(|symptom| hint(symptom, watch, namespace)));
         diagnosis.hints.extend(course.at_most());
+        diagnosis.hints.extend(course.flat());
+        diagnosis.hints.extend(course.flapping());
     }
 }
 
@@ -120,16 +128,79 @@ impl<'a> Course<'a> {
         facts
     }
 
+    /// Whether the CPU was over its target for long, and no more replicas were wanted although there may be more.
+    fn flat(&self) -> Option<Hint> {
+        let Autoscaler { namespace, name, max, target, .. } = self.watch.autoscaler.as_ref()?;
+        let target = f64::from((*target)?) / 100.0;
+        let [current, desired] = [Metric::HpaReplicas, Metric::HpaDesiredReplicas]
+            .map(|metric| self.watch.tracks_of(metric, &[]).next());
+        let (current, desired) = (current?, desired?);
+        let is_flat = |cpu: &Reading| {
+            let at = |track: &crate::metrics::Track| track.at(cpu.at).map_or(0.0, |reading| reading.value);
+            cpu.value > target * TOLERATED && at(desired) <= at(current) && at(current) < f64::from(*max)
+        };
+        let readings = self.watch.tracks_of(Metric::HpaCpu, &[]).flat_map(|track| &track.points);
+        let (mut longest, mut since) = (None, None);
+        for cpu in readings.filter(|cpu| Offset::ZERO <= cpu.at && cpu.at <= self.end) {
+            since = if is_flat(cpu) { since.or(Some(cpu.at)) } else { None };
+            if let Some(since) = since {
+                let time = cpu.at.since(since);
+                longest = longest.max(Some((time, cpu.at)));
+            }
+        }
+        let (time, _) = longest.filter(|(time, _)| *time >= PATIENCE)?;
+        let seconds = human_duration(std::time::Duration::from_secs(time.as_secs()));
+        Some(Hint {
+            section: Section::Autoscaling,
+            text: format!(
+                "the CPU was over its target for {seconds}, and the autoscaler wanted no more replicas"
+            ),
+            evidence: vec![format!(
+                "hpa {name} read more than {} for {seconds}, and desiredReplicas stayed as it was",
+                percent(target)
+            )],
+            mend: Some(format!("kubectl describe hpa {name} -n {namespace}")),
+        })
+    }
+
+    /// Whether replicas were taken away and given again while the load was applied.
+    fn flapping(&self) -> Option<Hint> {
+        let Autoscaler { namespace, name, .. } = self.watch.autoscaler.as_ref()?;
+        let track = self.watch.tracks_of(Metric::HpaReplicas, &[]).next()?;
+        let mut steps: Vec<f64> = track
+            .points
+            .iter()
+            .filter(|point| Offset::ZERO <= point.at && point.at <= self.end)
+            .map(|point| point.value)
+            .collect();
+        steps.dedup();
+        let is_again = |three: &[f64]| three[1] < three[0] && three[1] < three[2];
+        let times = steps.windows(3).filter(|three| is_again(three)).count();
+        if times == 0 {
+            return None;
+        }
+        let shown: Vec<String> = steps.iter().map(f64::to_string).collect();
+        Some(Hint {
+            section: Section::Autoscaling,
+            text:
+                "the autoscaler took replicas away and gave them again while the load was applied: it flaps"
+                    .to_owned(),
+            evidence: vec![format!("currentReplicas of hpa {name}: {}", shown.join(", "))],
+            mend: Some(format!(
+                "kubectl patch hpa {name} -n {namespace} --patch '{{\"spec\":{{\"behavior\":{{\"scaleDown\":{{\"stabilizationWindowSeconds\":300}}}}}}}}'"
+            )),
+        })
+    }
+
     /// Whether the autoscaler had come to its most replicas, and would have needed more.
     fn at_most(&self) -> Option<Hint> {
         let autoscaler = self.watch.autoscaler.as_ref()?;
         let Autoscaler { namespace, name, max, target, .. } = autoscaler;
         let track = self.watch.tracks_of(Metric::HpaReplicas, &[]).next()?;
         let target = f64::from((*target)?) / 100.0;
-        // The autoscaler itself leaves deviations of a tenth alone.
         let is_short = |cpu: &&Reading| {
             let replicas = track.at(cpu.at).map_or(0.0, |replicas| replicas.value);
-            cpu.value > target * 1.1
+            cpu.value > target * TOLERATED
                 && replicas >= f64::from(*max)
                 && Offset::ZERO <= cpu.at
                 && cpu.at <= self.end
@@ -177,13 +248,25 @@ fn hint(symptom: &Symptom, watch: &Watch, namespace: Option<&str>) -> Hint {
                 None => describe,
             },
         ),
-        SymptomKind::Unschedulable => {
-            (Section::Stability, format!("pod {pod} found no node with room for it"), describe)
-        }
+        SymptomKind::Unschedulable => (
+            Section::Stability,
+            format!("pod {pod} found no node with room for it"),
+            match workload.zip(short_of(&symptom.evidence)) {
+                Some((workload, requests)) => format!(
+                    "add a node, or let pods request less: kubectl set resources {workload}{in_namespace} --requests={requests}"
+                ),
+                None => describe,
+            },
+        ),
         SymptomKind::Image => (
             Section::Stability,
             format!("container {container} of pod {pod} cannot start with its image or configuration"),
-            describe,
+            match workload {
+                Some(workload) => format!(
+                    "{describe}; then kubectl set image {workload} {container}=IMAGE{in_namespace}, or kubectl rollout undo {workload}{in_namespace}"
+                ),
+                None => describe,
+            },
         ),
         SymptomKind::OutOfMemory => (
             Section::Stability,
@@ -208,8 +291,23 @@ fn hint(symptom: &Symptom, watch: &Watch, namespace: Option<&str>) -> Hint {
             format!("pod {pod} was ready, and was not any more: its readiness probe failed"),
             describe,
         ),
+        SymptomKind::NeverReady => (
+            Section::Stability,
+            format!("pod {pod} runs, and did not become ready: its readiness probe fails"),
+            describe,
+        ),
     };
     Hint { section, text, evidence: symptom.evidence.clone(), mend: Some(mend) }
+}
+
+/// What nodes have too little of, as a request that is less.
+fn short_of(evidence: &[String]) -> Option<&'static str> {
+    let says = |what: &str| evidence.iter().any(|line| line.contains(what));
+    if says("Insufficient cpu") {
+        Some("cpu=50m")
+    } else {
+        says("Insufficient memory").then_some("memory=128Mi")
+    }
 }
 
 /// The 95th percentile of answer times between two moments of the load, in words.
