@@ -5,6 +5,7 @@
 
 mod cluster;
 mod database;
+mod errors;
 
 use crate::metrics::{Offset, Results};
 use crate::plan::Plan;
@@ -61,6 +62,7 @@ pub fn diagnose(plan: &Plan, results: &Results, judgement: &Judgement) -> Diagno
     let mut diagnosis = Diagnosis::default();
     cluster::diagnose(case, &mut diagnosis);
     database::diagnose(case, &mut diagnosis);
+    errors::diagnose(case, &mut diagnosis);
     diagnosis.facts.sort_by_key(|fact| fact.at);
     if judgement.verdict == Verdict::Pass {
         diagnosis.hints.clear();
