@@ -273,3 +273,59 @@ fn what_is_wrong_in_a_document_is_found() {
     assert!(document.check_command("cargo run --release -- rum quick").is_err());
     assert!(document.check_command("ci/no-such-script").is_err());
 }
+
+/// What stands beside the commands of today is not only understood: it is run, against the demo, in a fraction of the
+/// time. Nobody observes anything here, which is said, and makes a verdict `invalid` instead of a pass.
+#[test]
+#[cfg(feature = "demo")]
+fn what_replaces_the_commands_of_today_is_run() {
+    let demo = palier::demo::Demo::start(palier::demo::Options::default()).expect("a port");
+    let text = read(&root().join("docs/from-k6.md")).replace("http://localhost:5000", &demo.url());
+    let document = Document::of("docs/from-k6.md", &text);
+    let mut tried = BTreeSet::new();
+    for (place, text) in document.of_language("sh") {
+        for line in text.lines() {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let ["palier", command, rest @ ..] = words.as_slice() else { panic!("{place}: {line}") };
+            let scale: &[&str] = if *command == "run" { &["--time-scale", "0.005"] } else { &[] };
+            let output = Command::new(env!("CARGO_BIN_EXE_palier"))
+                .arg(command)
+                .args(rest)
+                .args(scale)
+                .env("PALIER_TARGET", demo.url())
+                .env("KUBECONFIG", "/nowhere/config")
+                // Nobody listens there.
+                .env("MYSQL_URL", "mysql://127.0.0.1:1/businessdb")
+                .current_dir(document.folder.path())
+                .output()
+                .expect("palier can be started");
+            let said = String::from_utf8_lossy(&output.stdout).into_owned()
+                + &String::from_utf8_lossy(&output.stderr);
+            let is_observed = line.contains("--observe");
+            let codes: &[i32] = match *command {
+                // Too few requests for a percentile are no pass either.
+                "run" if is_observed => &[98],
+                "run" | "bench" => &[0, 98],
+                "doctor" => &[1],
+                "sweep" if line.contains("--profile") => &[1, 99],
+                _ => &[0],
+            };
+            assert!(
+                codes.iter().any(|code| output.status.code() == Some(*code)),
+                "{place}: {line} ended with {:?}\n{said}",
+                output.status.code()
+            );
+            if is_observed && *command == "run" {
+                let kinds = words.iter().skip_while(|word| **word != "--observe").nth(1).expect("names");
+                for kind in kinds.split(',') {
+                    assert!(said.contains(kind), "{place}: {line} says nothing of {kind}\n{said}");
+                }
+            }
+            tried.insert(*command);
+        }
+    }
+    assert!(
+        ["check", "run", "bench", "doctor", "sweep"].iter().all(|command| tried.contains(command)),
+        "{tried:?}"
+    );
+}
