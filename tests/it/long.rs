@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::slow::backend::Backend;
+use crate::slow::bed::Bed;
 use crate::slow::latency::{OK, agree, distribution, open_loads};
 use crate::slow::{take_turn, told};
 use crate::support::cpu::on_the_first_core;
@@ -71,4 +72,44 @@ fn quantiles_are_true_at_half_of_what_the_generator_can_do() {
     // A request now and then finds others before it, which at half load is twice what one takes: 1 % of a time that is
     // some hundred times as long.
     agree(&holds, &body, &checks, rate, 10_000_u64.div_ceil(rate).max(4));
+}
+
+/// Everything at once, in real time: the load of `standard`, the autoscaler that it takes up and that comes down again,
+/// the database behind the pods, and their logs. The CPU of the pods follows the requests that reach them.
+#[test]
+#[ignore = "long: the standard run in real time, on Kubernetes with Flask and MariaDB behind its pods"]
+fn the_standard_run_judges_load_autoscaler_pods_and_database() {
+    let _turn = take_turn();
+    let Some(backend) = Backend::start() else { return };
+    let Some(bed) = Bed::start([]) else { return };
+    bed.put_behind(&backend);
+    // Half of what two pods request, with ten users and the half second that they pause.
+    bed.run(&["cost", "1300us"]);
+    bed.run(&["app"]);
+    let port = bed.own_port(0).to_string();
+    bed.run(&["expose", "flask-backend", &port]);
+    let before = backend.rows();
+    let target = format!("http://127.0.0.1:{port}");
+    let run = Palier::new(["run", "standard", "--observe", "kubernetes,mysql,logs", "--target", &target])
+        .env("KUBECONFIG", bed.kubeconfig("kubeconfig-reader").to_str().expect("UTF-8"))
+        .env("MYSQL_URL", &backend.mysql_url("observer:observer-Password-1"))
+        .patience(Duration::from_secs(900))
+        .finish();
+    let summary = run.summary();
+    told(&run.stdout);
+    assert_eq!(backend.rows(), before, "MariaDB holds as many rows as before");
+    let thresholds = summary["thresholds"].as_array().expect("a list");
+    for threshold in thresholds {
+        let outcome = threshold["outcome"].as_str().expect("a word");
+        assert!(matches!(outcome, "pass" | "warn" | "fail"), "it was judged: {threshold}");
+        // How fast this machine is, is not the question here.
+        let is_of_cluster = threshold["section"] != "performance";
+        assert!(outcome != "fail" || !is_of_cluster, "{threshold}");
+    }
+    for section in ["performance", "checks", "autoscaling", "stability", "database"] {
+        assert!(thresholds.iter().any(|threshold| threshold["section"] == section), "{section}");
+    }
+    for observer in summary["observers"].as_array().expect("a list") {
+        assert_eq!(observer["state"], "active", "{observer}");
+    }
 }

@@ -12,7 +12,7 @@ use super::backend::{Backend, text};
 use super::consumers;
 
 /// A running bed; dropping it ends it and every process it started.
-pub(super) struct Bed {
+pub(crate) struct Bed {
     /// Its folder: kubeconfigs, logs.
     state: TempDir,
     /// The API server's; tests may have those from ten to nineteen behind it.
@@ -21,7 +21,7 @@ pub(super) struct Bed {
 
 impl Bed {
     /// Starts one, with options of `kubebed up`; `None`, and a loud word, where it has not been compiled.
-    pub(super) fn start<const N: usize>(options: [&str; N]) -> Option<Self> {
+    pub(crate) fn start<const N: usize>(options: [&str; N]) -> Option<Self> {
         let check = Command::new(script("install")).arg("--check").output().expect("a script of ours");
         if !check.status.success() {
             consumers::missing(&format!("the Kubernetes bed (tests/kubebed/install): {}", text(&check)));
@@ -38,14 +38,14 @@ impl Bed {
     }
 
     /// What runs in each pod of the Deployment that starts from now on; `{port}` and `{pod}` are filled in.
-    pub(super) fn backends(&self, command: &[&str]) {
+    pub(crate) fn backends(&self, command: &[&str]) {
         let mut args = vec!["backends", "--"];
         args.extend(command);
         self.run(&args);
     }
 
     /// Puts Flask behind the pods of the Deployment, and its database behind mysql-0.
-    pub(super) fn put_behind(&self, backend: &Backend) {
+    pub(crate) fn put_behind(&self, backend: &Backend) {
         let mysql = backend.mysql_port.to_string();
         let flask = script("flask-pod").display().to_string();
         self.backends(&["env", &format!("MYSQL_PORT={mysql}"), &flask, "{port}"]);
@@ -54,19 +54,19 @@ impl Bed {
 
     /// Runs a command of `kubebed` on this bed; it has to succeed. What it printed.
     #[track_caller]
-    pub(super) fn run(&self, args: &[&str]) -> String {
+    pub(crate) fn run(&self, args: &[&str]) -> String {
         let output = self.output(args);
         assert!(output.status.success(), "kubebed {args:?}: {}{}", text(&output), self.complaints());
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
     /// Runs a command of `kubebed`, which may fail.
-    pub(super) fn output(&self, args: &[&str]) -> Output {
+    pub(crate) fn output(&self, args: &[&str]) -> Output {
         self.command(args).output().expect("a script of ours")
     }
 
     /// Starts a command of `kubebed` that goes on for a while; whoever starts it ends it.
-    pub(super) fn spawn(&self, args: &[&str]) -> Child {
+    pub(crate) fn spawn(&self, args: &[&str]) -> Child {
         self.command(args).stdout(Stdio::null()).spawn().expect("a script of ours")
     }
 
@@ -82,18 +82,18 @@ impl Bed {
 
     /// One of the bed's kubeconfigs: `kubeconfig` of the administrator, `kubeconfig-reader`, `-token` and `-exec` of
     /// who may do what a load test needs (`kubebed rights` changes it).
-    pub(super) fn kubeconfig(&self, name: &str) -> PathBuf {
+    pub(crate) fn kubeconfig(&self, name: &str) -> PathBuf {
         self.state.path().join(name)
     }
 
     /// A port that is this test's: 0 to 9.
-    pub(super) fn own_port(&self, n: u16) -> u16 {
+    pub(crate) fn own_port(&self, n: u16) -> u16 {
         assert!(n < 10, "ten ports are the test's");
         self.port + 10 + n
     }
 
     /// Every pod of an app there has been so far, with what came to it at its end of the way.
-    pub(super) fn pods(&self, app: &str) -> Vec<Pod> {
+    pub(crate) fn pods(&self, app: &str) -> Vec<Pod> {
         let all: Vec<Value> = serde_json::from_str(&self.run(&["pods", "--json"])).expect("JSON");
         all.into_iter().filter(|pod| pod["app"] == app).map(Pod).collect()
     }
@@ -116,45 +116,45 @@ impl Drop for Bed {
 
 /// A pod as the bed knows it: a process, and what was counted directly before it.
 #[derive(Debug)]
-pub(super) struct Pod(Value);
+pub(crate) struct Pod(Value);
 
 impl Pod {
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.0["pod"].as_str().expect("a name")
     }
 
     /// Whether it has ended, and its process with it.
-    pub(super) fn is_gone(&self) -> bool {
+    pub(crate) fn is_gone(&self) -> bool {
         self.0["gone"].as_bool().expect("a bool")
     }
 
     /// The id of its process; `None` while none runs.
-    pub(super) fn pid(&self) -> Option<u64> {
+    pub(crate) fn pid(&self) -> Option<u64> {
         self.0["processes"][0]["pid"].as_u64()
     }
 
     /// Where its process listens.
-    pub(super) fn port(&self) -> Option<u64> {
+    pub(crate) fn port(&self) -> Option<u64> {
         self.0["processes"][0]["port"].as_u64()
     }
 
     /// Connections that were passed on to it.
-    pub(super) fn connections(&self) -> u64 {
+    pub(crate) fn connections(&self) -> u64 {
         self.0["traffic"]["connections"].as_u64().expect("a number")
     }
 
     /// Requests that reached it.
-    pub(super) fn requests(&self) -> u64 {
+    pub(crate) fn requests(&self) -> u64 {
         self.0["traffic"]["requests"].as_u64().expect("a number")
     }
 
     /// Its complete answers of that status.
-    pub(super) fn answers(&self, status: u16) -> u64 {
+    pub(crate) fn answers(&self, status: u16) -> u64 {
         self.0["traffic"]["answers"][status.to_string()].as_u64().unwrap_or(0)
     }
 
     /// Requests whose connection ended before their answer.
-    pub(super) fn cut(&self) -> u64 {
+    pub(crate) fn cut(&self) -> u64 {
         self.0["traffic"]["cut"].as_u64().expect("a number")
     }
 }

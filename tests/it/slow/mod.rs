@@ -6,7 +6,7 @@
 
 mod autoscaler;
 pub(crate) mod backend;
-mod bed;
+pub(crate) mod bed;
 mod cluster;
 pub(crate) mod consumers;
 mod database;
