@@ -3,7 +3,7 @@
 //! The only room that prints, reads the environment, or decides an exit code; nobody imports it. What is said
 //! on the way goes to standard error, the result to standard output.
 //!
-//! - `run`, `bench`, `check`, `doctor`, `demo`, `report`, `sweep`, `init`, `explain`, `schema`, `pages`: the commands
+//! - `run`, `bench`, `check`, `doctor`, `demo`, `report`, `sweep`, `init`, `import`, `explain`, `schema`, `pages`: the commands
 //! - `planning`: from arguments to a plan, or to all that is wrong with the profile
 //! - `virtual_file`, `toml_text`: a profile that is no file
 //! - `outline`: a plan in words
@@ -26,6 +26,7 @@ mod explain;
 mod failure;
 mod glance;
 mod host;
+mod import;
 mod init;
 mod leftovers;
 mod live;
@@ -102,6 +103,8 @@ enum Command {
     Sweep(sweep::Args),
     /// Write a profile, and a pipeline file that runs it, into this repository
     Init(init::Args),
+    /// Make a profile of curl commands, a HAR file or k6 options
+    Import(import::Args),
     /// Say what a metric, an exit code, a kind of error or a key of a profile means
     Explain(explain::Args),
     /// Print the JSON Schema of profiles or of summaries
@@ -133,6 +136,7 @@ pub fn main(env: &Env, args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Sweep(args) => sweep::sweep(args, env, terminal),
         Command::Bench(args) => bench::bench(args, env, terminal),
         Command::Init(args) => init::init(args),
+        Command::Import(args) => import::import(args),
         Command::Explain(args) => explain::explain(args),
         Command::Schema(args) => schema::schema(args),
         Command::Completions(args) => pages::completions(args, Cli::command()),

@@ -8,6 +8,7 @@ mod command_line;
 mod demo;
 mod fail_closed;
 mod generator;
+mod import;
 mod kubernetes;
 mod latency;
 mod long;

@@ -36,7 +36,7 @@ pub(super) fn text(args: &Args) -> Result<String, Failure> {
     let method = args.method.as_deref().unwrap_or(if body.is_some() { "post" } else { "get" }).to_lowercase();
     let _ = write!(
         text,
-        "[[step]]\nname = \"request\"\n{method} = {}\ntimeout = {}\n",
+        "[[step]]\nname = \"request\"\n{method} = {}\nredirects = 0\ntimeout = {}\n",
         literal(&path),
         literal(&show_duration(args.timeout))
     );

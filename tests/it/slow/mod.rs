@@ -7,6 +7,7 @@
 mod autoscaler;
 pub(crate) mod backend;
 pub(crate) mod bed;
+mod bench;
 mod cluster;
 pub(crate) mod consumers;
 mod database;
