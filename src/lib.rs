@@ -24,6 +24,8 @@ pub mod plan;
 
 pub mod metrics;
 
+pub mod compare;
+
 pub mod observe;
 
 pub mod journal;

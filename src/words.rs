@@ -39,6 +39,30 @@ macro_rules! named {
 }
 
 named! {
+    /// What became of a figure that is compared with that of another run; the later, the more it asks to be looked at.
+    Change {
+        /// It differs by no more than matters.
+        Same = "same",
+        /// It is better by more than matters.
+        Better = "better",
+        /// Whether it differs by more than matters cannot be said.
+        Inconclusive = "inconclusive",
+        /// It is worse by more than matters.
+        Worse = "worse",
+    }
+}
+
+named! {
+    /// What a run is compared with.
+    Against {
+        /// Runs that were made before.
+        Baseline = "baseline",
+        /// Another build, under load in the same run.
+        Build = "build",
+    }
+}
+
+named! {
     /// What palier measures. k6's names and definitions where k6 has them (design.md, section 4).
     Metric {
         /// Requests made; each hop of a redirect is one.

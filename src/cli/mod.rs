@@ -3,7 +3,8 @@
 //! The only room that prints, reads the environment, or decides an exit code; nobody imports it. What is said
 //! on the way goes to standard error, the result to standard output.
 //!
-//! - `run`, `bench`, `check`, `doctor`, `demo`, `report`, `sweep`, `init`, `import`, `explain`, `schema`, `pages`: the commands
+//! - `run`, `bench`, `check`, `doctor`, `demo`, `report`, `compare`, `trend`, `sweep`, `init`, `import`, `explain`, `schema`, `pages`: the commands
+//! - `baseline`, `history`: earlier runs that a run is compared with
 //! - `planning`: from arguments to a plan, or to all that is wrong with the profile
 //! - `virtual_file`, `toml_text`: a profile that is no file
 //! - `outline`: a plan in words
@@ -14,9 +15,11 @@
 //! - `ci`, `host`, `run_id`: what is known of a run beside its profile
 //! - `env`, `terminal`, `exit`, `failure`: what palier is started with, and how it ends
 
+mod baseline;
 mod bench;
 mod check;
 mod ci;
+mod compare;
 mod demo;
 mod doctor;
 mod env;
@@ -25,6 +28,7 @@ mod exit;
 mod explain;
 mod failure;
 mod glance;
+mod history;
 mod host;
 mod import;
 mod init;
@@ -46,6 +50,7 @@ mod sweep;
 mod sweep_database;
 mod terminal;
 mod toml_text;
+mod trend;
 mod virtual_file;
 
 use std::ffi::OsString;
@@ -70,6 +75,7 @@ Examples:
   palier check load.toml                         is the profile right, and what would it do?
   palier doctor load.toml                        is all there that a run needs?
   palier report palier-report/summary.json       the reports of a run once more
+  palier compare old/summary.json new/summary.json   has anything become slower?
   palier sweep                                   undo what a killed run left behind
   palier bench -n 1000 -c 50 http://localhost:5000/health
   palier init github                             a profile, and a workflow that runs it
@@ -99,6 +105,10 @@ enum Command {
     Demo(demo::Args),
     /// Render the reports of a run again
     Report(report::Args),
+    /// Say by how much a run differs from an earlier one, and how sure that is
+    Compare(compare::Args),
+    /// Say at which run each metric of a history changed
+    Trend(trend::Args),
     /// Undo what a killed run left behind
     Sweep(sweep::Args),
     /// Write a profile, and a pipeline file that runs it, into this repository
@@ -133,6 +143,8 @@ pub fn main(env: &Env, args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Doctor(args) => doctor::doctor(args, env, terminal),
         Command::Demo(args) => demo::serve(args),
         Command::Report(args) => report::report(args, terminal),
+        Command::Compare(args) => compare::compare(args, terminal),
+        Command::Trend(args) => trend::trend(args),
         Command::Sweep(args) => sweep::sweep(args, env, terminal),
         Command::Bench(args) => bench::bench(args, env, terminal),
         Command::Init(args) => init::init(args),

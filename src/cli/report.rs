@@ -121,7 +121,8 @@ fn folders<'a>(summaries: &'a [(&PathBuf, Summary)]) -> Result<Vec<(&'a str, &'a
     Ok(named)
 }
 
-fn read(path: &Path) -> Result<Summary, Failure> {
+/// Reads a summary, or that of a folder of reports.
+pub(super) fn read(path: &Path) -> Result<Summary, Failure> {
     let path = if path.is_dir() { &path.join(Format::Summary.file_name()) } else { path };
     let doing = format!("cannot read `{}`", path.display());
     let text = fs::read_to_string(path).map_err(|error| Failure::usage(error).while_doing(&doing))?;

@@ -6,23 +6,26 @@ use std::time::{Duration, Instant, SystemTime};
 
 use clap::ValueEnum as _;
 
+use super::baseline::{Baseline, record};
 use super::ci::{self, Provider};
 use super::exit::Ending;
 use super::failure::Failure;
+use super::history::History;
 use super::onlookers::{self, Inbox};
 use super::planning::{self, Given, ProfileArgs, plan};
 use super::progress::{Progress, ProgressMode};
 use super::terminal::Terminal;
 use super::{Env, ExitCode, OnWarn, demo, host, leftovers, outline, run_id, signals, terminal};
+use crate::compare::history::Entry;
 use crate::journal::{self, DatabaseCleanup, FolderError};
 use crate::metrics::Stop;
 use crate::observe::generator::limits::{self, Limits};
 use crate::plan::Plan;
 use crate::report::console::{self, Look};
 use crate::report::write::{append_step_outputs, append_step_summary};
-use crate::report::{Format, Outputs, Summary, WriteError, annotations, step_outputs};
+use crate::report::{Format, Outputs, Summary, WriteError, annotations, comparison, step_outputs};
 use crate::summarize::{Circumstances, summarize};
-use crate::verdict::judge;
+use crate::verdict::judge_beside;
 
 /// What is to be run, and what becomes of the result.
 #[derive(Debug, clap::Args)]
@@ -31,6 +34,7 @@ Examples:
   palier run quick --demo
   palier run standard --target https://staging.example.com --wait 2m
   palier run load.toml --set load.stages[2].target=50 --time-scale 0.1
+  palier run load.toml --baseline last-week/summary.json
 
 Exit codes, the first that applies:
   2     the command line or the profile is wrong; no load was made
@@ -46,6 +50,12 @@ pub(super) struct Args {
     /// How long to wait for the target to be ready, whatever the profile says
     #[arg(long, value_name = "DURATION", value_parser = planning::duration, env = "PALIER_WAIT", hide_env_values = true)]
     wait: Option<Duration>,
+    /// Compare with this earlier run: its summary, or the folder it is in; may be given several times
+    #[arg(long, value_name = "SUMMARY.json")]
+    baseline: Vec<PathBuf>,
+    /// Keep the run in this file, a line a run, and judge it by the earlier ones in it, once there are eight
+    #[arg(long, value_name = "HISTORY.jsonl", env = "PALIER_HISTORY", hide_env_values = true)]
+    history: Option<PathBuf>,
     /// Start the demo API, and run against it
     #[arg(long, conflicts_with = "target")]
     demo: bool,
@@ -99,6 +109,9 @@ pub(super) fn run(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode
     let demo = if args.demo { Some(demo::start()?) } else { None };
     let given = Given { run: run_id::new(start, || fastrand::u32(..)), wait: args.wait, demo: demo.as_ref() };
     let (profile, plan) = plan(&args.profile, given, env)?;
+    // What cannot be compared with is said before any load is made.
+    let baseline = Baseline::read(&args.baseline)?;
+    let history = args.history.as_deref().map(History::open).transpose()?;
     let destination = Destination::open(&args.out, env, &plan, &args.profile)?;
     if args.verbose {
         terminal::say(&outline::in_full(&plan, &profile));
@@ -126,7 +139,13 @@ pub(super) fn run(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode
     progress.finish();
     let unwritten = destination.end_journal();
 
-    let judgement = judge(&plan, &results);
+    let machine = host::host();
+    let environment = ci::environment(env, &std::path::absolute(&args.out).unwrap_or_default());
+    let recording = record(&plan, &results, &machine, start, &environment);
+    let beside = recording.as_ref().and_then(|recording| baseline.beside(recording));
+    let entry = recording.as_ref().map(|recording| History::entry(&plan, recording, &environment));
+    let among = history.as_ref().zip(entry.as_ref()).map(|(history, entry)| history.judge(entry));
+    let judgement = judge_beside(&plan, &results, beside.as_ref(), among.as_ref());
     let mut ending = Ending {
         verdict: judgement.verdict,
         interrupted: matches!(results.stop, Stop::Interrupted(_)),
@@ -135,16 +154,21 @@ pub(super) fn run(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode
     let circumstances = Circumstances {
         start,
         duration: began.elapsed(),
-        environment: ci::environment(env, &std::path::absolute(&args.out).unwrap_or_default()),
-        host: host::host(),
+        environment,
+        host: machine,
         memory: host::peak_memory(),
         command: command(args, &plan),
         notes: [notes(args, &plan), shortages].concat(),
+        history: among.as_ref().map(comparison::history),
+        regression: beside.as_ref().map(|it| comparison::regression(it.against, &it.base, &it.comparison)),
         exit_code: ExitCode::of(ending, args.on_warn).code(),
     };
     let mut summary = summarize(&plan, &results, &judgement, &circumstances);
     let mut problems = destination.write(&summary);
     problems.extend(unwritten);
+    if let (Some(history), Some(entry)) = (&history, entry) {
+        problems.extend(history.append(&Entry { verdict: judgement.verdict, ..entry }).err());
+    }
     if !problems.is_empty() {
         // What could be written says how the run ends, too.
         ending.written = false;
@@ -247,7 +271,7 @@ impl<'a> Destination<'a> {
 
 /// The command that runs the same again: what came from variables of the environment stands in it as an option.
 fn command(args: &Args, plan: &Plan) -> String {
-    let Args { profile, wait, demo, on_warn, .. } = args;
+    let Args { profile, wait, demo, on_warn, baseline, history, .. } = args;
     let mut words = vec!["palier".to_owned(), "run".to_owned(), profile.profile.clone()];
     if *demo {
         words.push("--demo".to_owned());
@@ -267,6 +291,12 @@ fn command(args: &Args, plan: &Plan) -> String {
     }
     if let Some(wait) = wait {
         words.extend(["--wait".to_owned(), format!("{}ms", wait.as_millis())]);
+    }
+    for base in baseline {
+        words.extend(["--baseline".to_owned(), base.display().to_string()]);
+    }
+    if let Some(history) = history {
+        words.extend(["--history".to_owned(), history.display().to_string()]);
     }
     if *on_warn != OnWarn::default() {
         let name = on_warn.to_possible_value().map(|it| it.get_name().to_owned());

@@ -5,7 +5,7 @@ use super::threshold::{Bound, Cause, Selection, Threshold};
 use super::{Aggregation, Operator, Plan, SpanId, StepId};
 use crate::profile::{self, Diagnostic, Profile, SelectorKey};
 use crate::units::show_duration;
-use crate::words::{Level, Metric, ObservedPhase, Phase};
+use crate::words::{Level, Metric, ObservedPhase, Phase, Section, Unit};
 
 /// The thresholds and warnings of a profile, and those that hold by default.
 pub(super) fn thresholds(
@@ -75,6 +75,41 @@ fn everything(plan: &Plan) -> Selection {
     }
 }
 
+/// Says why a threshold cannot be relative to a baseline, if it cannot: only what is kept by the second in each step can
+/// be compared with its error.
+fn comparable(written: &profile::Threshold, diagnostics: &mut Vec<Diagnostic>) {
+    let compared = matches!(
+        (written.metric, written.expression.aggregation),
+        (Metric::HttpReqDuration, Aggregation::Avg | Aggregation::Med | Aggregation::Percentile(_))
+            | (Metric::HttpReqs | Metric::Errors | Metric::HttpReqFailed, Aggregation::Rate)
+    );
+    let operator = written.expression.operator;
+    if !compared {
+        let message = format!("`{}` cannot be compared with a baseline", written.text);
+        let help = "what can be is `avg`, `med` and `p(N)` of `http_req_duration`, and `rate` of `http_reqs`, `errors` and \
+                    `http_req_failed`";
+        diagnostics.push(Diagnostic::new(written.place, message).help(help));
+    } else if !operator.is_upper_bound() && !operator.is_lower_bound() {
+        let message = "nothing is ever equal to a baseline, or surely differs from it";
+        diagnostics.push(Diagnostic::new(written.place, message).help("compare with `<` or `>`"));
+    } else if written.unit() == Unit::Fraction && written.text.contains('*') {
+        let message = "a share is compared by its difference";
+        diagnostics
+            .push(Diagnostic::new(written.place, message).help("write `baseline+1%` for a point more"));
+    } else if written.window.is_some() || written.abort {
+        let message = "a run is compared with a baseline as a whole, at its end";
+        diagnostics.push(Diagnostic::new(written.place, message).help("take `window` and `abort` out"));
+    }
+    let narrows = |key: &SelectorKey| {
+        matches!(key, SelectorKey::Step | SelectorKey::Load | SelectorKey::Stage | SelectorKey::Tag(_))
+    };
+    if let Some(part) = written.selector.iter().find(|part| !narrows(&part.key)) {
+        let message = "what is compared with a baseline cannot be narrowed by that";
+        let help = "it can be by `step`, `load`, `stage` and tags of steps";
+        diagnostics.push(Diagnostic::new(part.value.place, message).help(help));
+    }
+}
+
 fn threshold(
     profile: &Profile,
     plan: &Plan,
@@ -83,7 +118,10 @@ fn threshold(
 ) -> Option<Threshold> {
     let n_before = diagnostics.len();
     let bound = match written.expression.bound {
-        profile::Bound::Baseline(factor) => Bound::Baseline(factor),
+        profile::Bound::Baseline(factor) => {
+            comparable(written, diagnostics);
+            Bound::Baseline(factor)
+        }
         profile::Bound::Absolute(_) => {
             if written.bound().is_none() {
                 let message = format!(
@@ -141,7 +179,11 @@ fn threshold(
         operator: written.expression.operator,
         bound,
         unit: written.unit(),
-        section: written.section.unwrap_or(written.metric.section()),
+        section: written.section.unwrap_or(if matches!(bound, Bound::Baseline(_)) {
+            Section::Regression
+        } else {
+            written.metric.section()
+        }),
         level: written.level,
         window,
         abort: written.abort.then(|| written.delay.mul_f64(plan.time_scale)),

@@ -13,6 +13,7 @@ use anstyle::{AnsiColor, Style};
 
 use self::judged::{Row, mark};
 use self::metrics::{MetricRow, columns, is_detail};
+use super::comparison;
 use super::show::{self, compact};
 use super::summary::{Check, EndCause, EndedEarly, MetricValues, ObserverState, Reason, Summary, Threshold};
 use crate::words::{Level, Metric, Outcome, Unit, Verdict};
@@ -49,6 +50,9 @@ pub fn render(summary: &Summary, look: &Look<'_>) -> String {
         screen.stages(summary);
     }
     screen.facts(summary);
+    if let Some(regression) = &summary.regression {
+        screen.text.push_str(&comparison::console::glance(regression, look.colour));
+    }
     screen.headline(summary);
     screen.thresholds(summary);
     let _ = writeln!(screen.text, "\n{}", last_line(summary));

@@ -18,9 +18,10 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
+use super::comparison::{change, interval};
 use super::show;
-use super::summary::{Check, EndCause, Reason, Summary, Threshold};
-use crate::words::{Level, Metric, Outcome, Section, Verdict};
+use super::summary::{Check, Difference, EndCause, Expected, Reason, Summary, Threshold};
+use crate::words::{Against, Change, Level, Metric, Outcome, Section, Unit, Verdict};
 
 /// The suite of what is about the run as a whole.
 const RUN: &str = "run";
@@ -67,6 +68,37 @@ fn section_suite(summary: &Summary, section: Section) -> TestSuite {
         suite.push(&threshold.id, status, note, Some((&threshold.file, threshold.line)), Duration::ZERO);
     }
     suite.push_reasons(Some(section));
+    if section == Section::Regression {
+        for difference in summary.regression.iter().flat_map(|it| &it.differences) {
+            let (status, note) = differs(summary, difference);
+            let step = difference.step.as_deref().unwrap_or("all steps");
+            let name = format!(
+                "{step}: {} {} beside {}",
+                difference.metric,
+                difference.aggregation,
+                against(summary)
+            );
+            suite.push(&name, status, Some(note), None, Duration::ZERO);
+        }
+    }
+    if section == Section::Regression
+        && let Some(history) = &summary.history
+    {
+        if history.figures.is_empty() {
+            let text = format!("{} earlier runs, it takes {}", history.runs, history.least);
+            suite.push("within its history", skipped("too_few_runs", &text), None, None, Duration::ZERO);
+        }
+        for figure in &history.figures {
+            let (status, note) = expected(figure);
+            suite.push(
+                &format!("{} within its history", figure.name),
+                status,
+                Some(note),
+                None,
+                Duration::ZERO,
+            );
+        }
+    }
     if section == Section::Checks {
         for check in &summary.checks {
             let (status, note) = checked(summary, check);
@@ -131,6 +163,42 @@ fn details(threshold: &Threshold) -> Vec<String> {
         details.push(format!("in the worst {}", show::time_or_none(Some(window))));
     }
     details
+}
+
+/// A figure beside that of the baseline: by itself no gate, unless the profile leaves it to the default that nothing may
+/// be worse.
+fn differs(summary: &Summary, difference: &Difference) -> (TestCaseStatus, String) {
+    let text = format!(
+        "{}: {} ({})",
+        difference.change,
+        change(difference, difference.difference),
+        interval(difference)
+    );
+    let is_gate = summary.reasons.iter().any(|it| it.kind == "regression" && it.verdict == Verdict::Fail);
+    if difference.change == Change::Worse && is_gate {
+        (non_success(NonSuccessKind::Failure, "regression", text.clone(), &[]), text)
+    } else {
+        (TestCaseStatus::success(), text)
+    }
+}
+
+/// A figure among those of earlier runs.
+fn expected(figure: &Expected) -> (TestCaseStatus, String) {
+    let number = |value: f64| show::value(value, Unit::Count);
+    let (low, high) = (number(figure.low), number(figure.high));
+    let text = format!("{}: {}, expected from {low} to {high}", figure.change, number(figure.value));
+    if figure.change == Change::Worse {
+        (non_success(NonSuccessKind::Failure, "history", text.clone(), &[]), text)
+    } else {
+        (TestCaseStatus::success(), text)
+    }
+}
+
+fn against(summary: &Summary) -> &'static str {
+    match summary.regression.as_ref().map(|it| it.against) {
+        Some(Against::Build) => "the other build",
+        Some(Against::Baseline) | None => "the baseline",
+    }
 }
 
 /// A check by itself is no gate: its case fails only where a threshold on `checks` that covers it failed and it

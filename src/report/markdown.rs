@@ -5,8 +5,8 @@
 
 use std::fmt::Write as _;
 
-use super::show;
 use super::summary::{Reason, Summary, Threshold, Trend};
+use super::{comparison, show};
 use crate::words::{Level, Metric, Outcome, Verdict};
 
 /// GitHub's limit for all that one step writes to its summary, in bytes.
@@ -27,6 +27,14 @@ pub fn render(summary: &Summary) -> String {
     if summary.is_started() {
         steps(&mut page, summary);
         stages(&mut page, summary);
+    }
+    if let Some(regression) = &summary.regression {
+        let _ = writeln!(
+            page,
+            "### Beside the {}\n",
+            if regression.base.len() > 1 { "baseline runs" } else { regression.against.name() }
+        );
+        comparison::markdown::section(&mut page, regression);
     }
     checks(&mut page, summary);
     errors(&mut page, summary);
@@ -246,7 +254,7 @@ fn share(part: u64, whole: u64) -> Option<f64> {
 }
 
 /// Text that stands as it is: what Markdown or HTML could take as its own becomes an entity.
-fn text(text: &str) -> String {
+pub(super) fn text(text: &str) -> String {
     let line = show::one_line(text, MAX_TEXT);
     let mut escaped = String::new();
     let mut last = ' ';

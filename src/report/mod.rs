@@ -9,6 +9,7 @@
 
 pub mod annotations;
 pub mod badge;
+pub mod comparison;
 pub mod console;
 pub mod distribution;
 pub mod gitlab;
@@ -19,9 +20,11 @@ pub mod junit;
 pub mod k6;
 pub mod markdown;
 pub mod openmetrics;
+pub mod recording;
 pub mod show;
 pub mod step_outputs;
 pub mod summary;
+pub mod trend;
 pub mod write;
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 
 mod long;
 mod standard;
+mod windows;
 
 use std::collections::BTreeMap;
 
@@ -23,7 +24,8 @@ use super::summary::{
     Limited, Load, MetricValues, Ms, Point, Profile, Reason, Run, SCHEMA, Series, Stage, Step, Summary,
     Threshold, Trend,
 };
-use crate::words::{ErrorKind, Level, Metric, Outcome, Section, Unit, Verdict};
+use super::{comparison, recording};
+use crate::words::{Against, ErrorKind, Level, Metric, Outcome, Section, Unit, Verdict};
 
 pub(crate) use long::long;
 pub(crate) use standard::{standard_fail, standard_invalid, standard_pass};
@@ -113,6 +115,9 @@ pub(crate) fn pass() -> Summary {
             "http_req_duration".into(),
             STEPS.iter().map(|step| (step.0.into(), histogram(&trend(1.0, PER_STEP)))).collect(),
         )]),
+        windows: Some(windows::windows(1.0)),
+        regression: None,
+        history: None,
         cleanup: Cleanup { created: PER_STEP, undone: PER_STEP, ..Cleanup::default() },
         generator: Generator {
             threads: 2,
@@ -142,6 +147,33 @@ pub(crate) fn pass() -> Summary {
         observers: Vec::new(),
         pods: Vec::new(),
     }
+}
+
+/// The same against a build that takes so many times as long, beside the one before.
+pub(crate) fn slower(factor: f64) -> Summary {
+    let mut summary = pass();
+    let base = recording::unpack(&summary).expect("it has windows");
+    summary.run.id = "s1ow".into();
+    summary.windows = Some(windows::windows(factor));
+    summary.histograms = BTreeMap::from([(
+        "http_req_duration".into(),
+        STEPS.iter().map(|step| (step.0.into(), histogram(&trend(factor, PER_STEP)))).collect(),
+    )]);
+    let new = recording::unpack(&summary).expect("it has windows");
+    let comparison =
+        crate::compare::compare(std::slice::from_ref(&base), &new, crate::compare::Terms::default());
+    summary.regression = Some(comparison::regression(Against::Baseline, &[base], &comparison));
+    if comparison.verdict() == Verdict::Fail {
+        conclude(&mut summary, Verdict::Fail, 99);
+        summary.reasons.push(Reason {
+            kind: "regression".into(),
+            verdict: Verdict::Fail,
+            section: Some(Section::Regression),
+            text: "worse than the baseline".into(),
+            threshold: None,
+        });
+    }
+    summary
 }
 
 /// Two warnings do not hold.
@@ -276,6 +308,7 @@ pub(crate) fn invalid() -> Summary {
     (summary.loads[0].iterations, summary.loads[0].vus_max, summary.loads[0].duration) = (0, 0, Ms(0.0));
     summary.series.points.clear();
     summary.histograms.clear();
+    summary.windows = None;
     summary.cleanup = Cleanup::default();
     summary.generator.lag = Trend::default();
     summary.generator.delay = Trend::default();

@@ -40,9 +40,13 @@ macro_rules! data {
 
 mod machine;
 mod observed;
+mod regression;
+mod windows;
 
 pub use machine::{Generator, Host, Limited};
 pub use observed::{Evidence, Fact, Hint, ObservedSeries, Observer, ObserverState, Pod};
+pub use regression::{ComparedRun, Difference, Expected, History, Regression};
+pub use windows::{StepWindows, Windows};
 
 impl Summary {
     /// Whether any load was made.
@@ -108,6 +112,16 @@ pub struct Summary {
     /// Whole distributions, so that runs can be merged and compared: metric, then step, then an
     /// `HdrHistogram` in its V2 encoding, base64, whose values are nanoseconds.
     pub histograms: BTreeMap<String, BTreeMap<String, String>>,
+    /// The run in windows of time, so that it can be compared with others by how much it varies within itself;
+    /// null in a summary of a version that did not keep them, or where no load was made.
+    #[serde(default)]
+    pub windows: Option<Windows>,
+    /// How the run differs from what it was compared with (`--baseline`); null where that is nothing.
+    #[serde(default)]
+    pub regression: Option<Regression>,
+    /// Where the run was expected among the earlier ones of its history (`--history`); null where it has none.
+    #[serde(default)]
+    pub history: Option<History>,
     /// What the run created in the target, and what became of it.
     pub cleanup: Cleanup,
     /// How well palier itself was, on which the trust in all figures rests.

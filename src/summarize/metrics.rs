@@ -7,6 +7,7 @@ use base64::Engine as _;
 use hdrhistogram::serialization::{Serializer as _, V2Serializer};
 
 use super::View;
+use crate::compare::recording::step_name;
 use crate::metrics::{Measured, Trend, Trends, over_run};
 use crate::plan::{Cause, Selection, StepId, Threshold};
 use crate::report::summary as out;
@@ -128,11 +129,7 @@ pub(super) fn trend(trend: &Trend) -> out::Trend {
 pub(super) fn histograms(view: &View<'_>) -> BTreeMap<String, BTreeMap<String, String>> {
     let mut all: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
     for (id, cell) in super::parts::step_totals(view) {
-        let step = view.plan.step(id);
-        let name = match step.load.and_then(|load| view.load_name(load)) {
-            Some(load) => format!("{load}: {}", view.mask(&step.name)),
-            None => view.mask(&step.name),
-        };
+        let name = step_name(view.plan, id);
         for metric in Trends::METRICS {
             let Some(trend) = cell.trends.of(metric) else { continue };
             if trend.max().is_some_and(|max| !max.is_zero())

@@ -9,11 +9,12 @@ mod parts;
 
 use std::time::{Duration, SystemTime};
 
+use crate::compare::{self, Recording};
 use crate::metrics::{Results, Stop};
 use crate::plan::{Bound, Plan};
-use crate::report::Summary;
 use crate::report::summary as out;
 use crate::report::summary::{EndCause, EndedEarly, Environment, Host, Ms, SCHEMA};
+use crate::report::{Summary, recording};
 use crate::units::human_duration;
 use crate::verdict::Judgement;
 
@@ -34,6 +35,10 @@ pub struct Circumstances {
     pub command: String,
     /// What a reader must know of how the run differed from its profile, one sentence each.
     pub notes: Vec<String>,
+    /// What the run was compared with, and by how much it differs.
+    pub regression: Option<out::Regression>,
+    /// Where the run was expected among the earlier ones of its history.
+    pub history: Option<out::History>,
     /// The code that the process will exit with.
     pub exit_code: u8,
 }
@@ -72,6 +77,11 @@ pub fn summarize(
         errors: parts::errors(&view),
         series: parts::series(&view),
         histograms: metrics::histograms(&view),
+        windows: view.started().then(|| {
+            recording::pack(&Recording::of_results(plan, results, compare::Circumstances::of(plan, results)))
+        }),
+        regression: circumstances.regression.clone(),
+        history: circumstances.history.clone(),
         cleanup: parts::cleanup(&view),
         generator: parts::generator(&view, judgement, circumstances),
         host: circumstances.host.clone(),
@@ -96,8 +106,7 @@ impl View<'_> {
 
     /// The name of a load, where there is more than one, or it has a name of its own.
     fn load_name(&self, load: crate::plan::LoadId) -> Option<String> {
-        let name = &self.plan.load(load).name;
-        (self.plan.loads.len() > 1 || name != crate::profile::UNNAMED_LOAD).then(|| self.mask(name))
+        compare::recording::load_name(self.plan, load)
     }
 
     /// Whether any load was made.
@@ -175,7 +184,7 @@ fn thresholds(view: &View<'_>, judgement: &Judgement) -> Vec<out::Threshold> {
             observed: judged.observed.filter(|figure| figure.is_finite()),
             bound: match threshold.bound {
                 Bound::Value(bound) => Some(bound),
-                Bound::Baseline(_) => None,
+                Bound::Baseline(_) => judged.bound,
             },
             unit: threshold.unit,
             margin: judged.margin.filter(|margin| margin.is_finite()),

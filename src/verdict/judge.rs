@@ -7,7 +7,7 @@ use crate::words::{Level, Metric, MetricKind, Outcome, Section, Verdict};
 use super::sentence::{condition, distance, observed, subject, value};
 use super::sight::{self, Sight};
 use super::statistics::binomial_at_least;
-use super::{Judged, Reason, validity};
+use super::{Beside, Judged, Reason, beside, validity};
 
 /// Chance is ruled out where it is less probable than this.
 const CHANCE: f64 = 0.01;
@@ -23,7 +23,7 @@ pub(super) struct Ruling {
 }
 
 /// Judges one threshold.
-pub(super) fn rule(plan: &Plan, results: &Results, threshold: &Threshold) -> Ruling {
+pub(super) fn rule(plan: &Plan, results: &Results, threshold: &Threshold, beside: Option<&Beside>) -> Ruling {
     let subject = subject(threshold);
     let sight = sight::sight(plan, results, threshold);
     if let Sight::NotAsked(why) = sight {
@@ -33,12 +33,15 @@ pub(super) fn rule(plan: &Plan, results: &Results, threshold: &Threshold) -> Rul
     if let Stop::NotStarted(_) = &results.stop {
         return Ruling::invalid("not-started", format!("{subject} could not be judged: no load was made"));
     }
-    let Bound::Value(bound) = threshold.bound else {
-        return Ruling::without_figure(
-            "no-baseline",
-            Outcome::Skipped,
-            format!("{subject} was skipped: there is no baseline"),
-        );
+    let bound = match (threshold.bound, beside) {
+        (Bound::Value(bound), _) => bound,
+        (Bound::Baseline(factor), Some(beside)) => {
+            return beside::rule(plan, results, threshold, factor, beside);
+        }
+        (Bound::Baseline(_), None) => {
+            let text = format!("{subject} was skipped: there is no baseline");
+            return Ruling::without_figure("no-baseline", Outcome::Skipped, text);
+        }
     };
     if let Sight::Nothing(why) = sight {
         return Ruling::invalid("not-observed", format!("{subject} could not be judged: {why}"));
@@ -64,6 +67,7 @@ pub(super) fn rule(plan: &Plan, results: &Results, threshold: &Threshold) -> Rul
         judged: Judged {
             outcome,
             observed: Some(figure),
+            bound: Some(bound),
             margin: margin(threshold, figure, bound),
             samples: measured.samples(),
             reason,
@@ -72,8 +76,11 @@ pub(super) fn rule(plan: &Plan, results: &Results, threshold: &Threshold) -> Rul
 }
 
 impl Ruling {
-    fn without_figure(kind: &'static str, outcome: Outcome, reason: String) -> Self {
-        Self { kind, judged: Judged { outcome, observed: None, margin: None, samples: None, reason } }
+    pub(super) fn without_figure(kind: &'static str, outcome: Outcome, reason: String) -> Self {
+        Self {
+            kind,
+            judged: Judged { outcome, observed: None, bound: None, margin: None, samples: None, reason },
+        }
     }
 
     fn invalid(kind: &'static str, reason: String) -> Self {
@@ -349,5 +356,5 @@ fn figure_of(trend: &Trend, aggregation: Aggregation) -> Option<f64> {
 pub(super) fn asks_to_abort(plan: &Plan, results: &Results, threshold: &Threshold) -> bool {
     threshold.level == Level::Fail
         && threshold.abort.is_some_and(|delay| results.elapsed >= delay)
-        && rule(plan, results, threshold).judged.outcome == Outcome::Fail
+        && rule(plan, results, threshold, None).judged.outcome == Outcome::Fail
 }

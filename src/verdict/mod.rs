@@ -4,11 +4,15 @@
 //! pass. Every outcome comes with one sentence that gives the figure, the bound and the margin.
 //!
 //! - `judge`: thresholds against their figures
+//! - `among`: the run among the earlier ones of its history
+//! - `beside`: the run beside a baseline, or beside another build
 //! - `validity`: whether what was measured can carry a verdict at all
 //! - `sight`: what an observer could see of what a threshold asks
 //! - [`diagnosis`]: what explains that something does not hold, and what happened
 //! - `statistics`: how sure a figure of few samples is
 
+mod among;
+mod beside;
 pub mod diagnosis;
 mod judge;
 mod sentence;
@@ -44,6 +48,8 @@ pub struct Judged {
     pub outcome: Outcome,
     /// The figure, in the threshold's unit; of windows, that of the worst one.
     pub observed: Option<f64>,
+    /// What it is compared with; none where there is no figure, or the bound is that of the plan.
+    pub bound: Option<f64>,
     /// How far inside the bound the figure is, as a fraction of the bound; negative beyond it.
     pub margin: Option<f64>,
     /// How many samples the figure rests on, where it consists of samples.
@@ -67,12 +73,24 @@ pub struct Reason {
     pub threshold: Option<usize>,
 }
 
-/// Judges a run.
+/// Judges a run by itself.
 pub fn judge(plan: &Plan, results: &Results) -> Judgement {
+    judge_beside(plan, results, None, None)
+}
+
+/// Judges a run, beside what it is compared with and among the earlier ones of its history, if there are any.
+pub fn judge_beside(
+    plan: &Plan,
+    results: &Results,
+    beside: Option<&Beside>,
+    among: Option<&Among>,
+) -> Judgement {
     let mut reasons = validity::reasons(plan, results);
+    reasons.extend(beside.and_then(|beside| beside::reason(plan, beside)));
+    reasons.extend(among.and_then(among::reason));
     let mut thresholds = Vec::new();
     for (index, threshold) in plan.thresholds.iter().enumerate() {
-        let ruling = rule(plan, results, threshold);
+        let ruling = rule(plan, results, threshold, beside);
         // That no load was made is said once, not once more for every threshold.
         if !matches!(results.stop, Stop::NotStarted(_)) {
             reasons.extend(ruling.reason(index, threshold.section));
@@ -84,11 +102,13 @@ pub fn judge(plan: &Plan, results: &Results) -> Judgement {
     };
     reasons.sort_by(|a, b| b.verdict.cmp(&a.verdict).then_with(|| margin(a).total_cmp(&margin(b))));
     let verdict = reasons.iter().map(|reason| reason.verdict).max().unwrap_or(Verdict::Pass);
-    let sound = validity::is_sound(plan, results);
+    let sound = is_sound(plan, results);
     Judgement { verdict, reasons, thresholds, sound }
 }
 
-pub use self::validity::saturated;
+pub use self::among::Among;
+pub use self::beside::Beside;
+pub use self::validity::{is_sound, saturated};
 
 /// The name of a threshold that asks to end the run early, and no longer holds; looked at every second.
 pub fn asks_to_abort(plan: &Plan, results: &Results) -> Option<String> {

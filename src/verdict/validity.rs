@@ -243,7 +243,7 @@ pub(super) fn own_errors<'a>(plan: &Plan, results: &'a Results) -> Option<(u64, 
 }
 
 /// Whether palier itself kept up.
-pub(super) fn is_sound(plan: &Plan, results: &Results) -> bool {
+pub fn is_sound(plan: &Plan, results: &Results) -> bool {
     load_not_offered(plan, results).is_none()
         && saturated(results).is_none()
         && results.generator.panics.is_empty()

@@ -16,6 +16,7 @@ mod outages;
 mod panics;
 mod profiles;
 mod readme;
+mod regression;
 mod reports;
 mod sessions;
 mod signals;

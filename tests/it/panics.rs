@@ -84,6 +84,8 @@ fn circumstances(start: SystemTime, duration: Duration) -> Circumstances {
         memory: None,
         command: String::new(),
         notes: Vec::new(),
+        regression: None,
+        history: None,
         exit_code: 98,
     }
 }

@@ -151,6 +151,8 @@ pub(super) fn bench(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCo
             .reduce(|line, word| format!("{line} {}", super::run::quoted(&word)))
             .unwrap_or_default(),
         notes: shortages,
+        regression: None,
+        history: None,
         exit_code: ExitCode::of(ending, OnWarn::default()).code(),
     };
     let summary = summarize(&plan, &results, &judgement, &circumstances);

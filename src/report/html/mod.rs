@@ -20,6 +20,7 @@ mod beside;
 mod chart;
 mod panels;
 mod percentiles;
+mod regression;
 mod scale;
 mod strips;
 mod svg;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::chart::{Chart, NARROW, Shape, WIDE};
 use super::svg::{Ink, Svg};
 use super::timeline::Timeline;
-use super::{asked, beside, panels, percentiles, tables};
+use super::{asked, beside, panels, percentiles, regression, tables};
 use crate::report::console::tally;
 use crate::report::show::{self, NONE};
 use crate::report::summary::{MetricValues, ObserverState, Summary};
@@ -35,6 +35,7 @@ pub(super) struct Page {
     hints: Vec<asked::Hint>,
     tiles: Vec<Tile>,
     thresholds: Vec<asked::Threshold>,
+    regression: Option<regression::Regression>,
     panels: Vec<Panel>,
     /// The values of all charts, for the script.
     data: String,
@@ -140,6 +141,7 @@ impl Page {
             hints: asked::hints(summary),
             tiles: tiles(summary),
             thresholds: asked::thresholds(summary),
+            regression: regression::regression(summary),
             has_time: !panels.is_empty(),
             axis_note: timeline.density().map(|density| {
                 let density = show::value(density, Unit::Count);
