@@ -20,8 +20,8 @@ Examples:
   palier compare monday.json tuesday.json wednesday.json today.json   the last beside the three before it
   palier compare base.json new.json --effect 10% --format markdown
 
-Two runs of the same build differ, from job to job by more than within one; `palier run --versus` puts both builds
-under load in one job, and sees more. docs/regression.md says how they are compared.
+Two runs of the same build differ, from job to job by more than within one. docs/regression.md says how they are
+compared.
 
 Exit codes, the first that applies:
   2     the command line is wrong, or a file is no summary of a run
