@@ -5,7 +5,7 @@
 //! - `autoscaler`: what a `HorizontalPodAutoscaler` says of itself
 //! - `pods`, `pod`: what happened to pods between one look and the next
 //! - `usage`: CPU and memory, from metrics.k8s.io
-//! - [`logs`]: new lines of the logs of pods
+//! - [`logs`], `place`: new lines of the logs of pods, and up to where one was read
 //! - `workload`: the Deployment that is scaled, and whether it is rolled out meanwhile
 //! - `review`: what palier may do
 //!
@@ -20,6 +20,7 @@ mod autoscaler;
 pub mod checkup;
 mod client;
 pub mod logs;
+mod place;
 mod pod;
 mod pods;
 mod review;
