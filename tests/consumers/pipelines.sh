@@ -94,7 +94,7 @@ exits() { # exits CODE COMMAND...: the command ends with that code
 }
 
 # The log of a run, without colours and without act's or gitlab-ci-local's prefix.
-log_has() { sed 's/\x1b\[[0-9;]*m//g' "$work/$1/log" | grep -qE -- "$2"; }
+log_has() { sed 's/\x1b\[[0-9;]*m//g' "$work/$1/log" | grep -E -- "$2" > /dev/null; }
 
 artifact() { find "$work/$1/store" -name "$2" -not -path '*gitlab-ci-reports*' | head -1; }
 
