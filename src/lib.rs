@@ -26,6 +26,8 @@ pub mod metrics;
 
 pub mod compare;
 
+pub mod reach;
+
 pub mod observe;
 
 pub mod journal;

@@ -10,6 +10,7 @@ use crate::engine;
 use crate::observe::checkup::{self, Finding, Health};
 use crate::observe::generator::limits::{self, Limits};
 use crate::plan::Plan;
+use crate::reach::Forward;
 use crate::report::show::one_line;
 use crate::units::human_duration;
 
@@ -76,7 +77,12 @@ fn line(finding: &Finding, terminal: Terminal) -> String {
 
 async fn target(plan: &Plan) -> Finding {
     let began = Instant::now();
-    match engine::look_at(&plan.target).await {
+    let forward = match plan.target.service.as_ref().map(Forward::start).transpose() {
+        Ok(forward) => forward,
+        Err(why) => return Finding::wrong("target", why, None),
+    };
+    let way = forward.as_ref().map(Forward::way);
+    match engine::look_at(&plan.target, way.as_ref()).await {
         Ok(()) => {
             let how = match &plan.target.ready {
                 Some(ready) => format!("GET {} answers {}", ready.path, ready.status),

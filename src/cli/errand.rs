@@ -9,6 +9,7 @@ use super::failure::Failure;
 use super::sweep::Args;
 use crate::journal::{Journal, Made, Thing, seal};
 use crate::plan::Target;
+use crate::profile::SCHEME;
 
 /// Where things are undone, and with what.
 pub(super) struct Where<'a> {
@@ -57,13 +58,11 @@ impl Where<'_> {
 
     /// What the requests go to.
     pub(super) fn target(&self, journal: &Journal) -> Result<Target, Failure> {
-        let uri = if let Some(uri) = &self.args.target {
-            uri.clone()
-        } else {
-            let url = self.open(&journal.target)?;
-            target(&url).map_err(|why| Failure::usage(why).help("give the address with `--target`"))?
-        };
-        Ok(Target::of(&uri))
+        if let Some(target) = &self.args.target {
+            return Ok(target.clone());
+        }
+        let url = self.open(&journal.target)?;
+        target(&url).map_err(|why| Failure::usage(why).help("give the address with `--target`"))
     }
 
     /// A text with the secrets in it.
@@ -72,13 +71,18 @@ impl Where<'_> {
     }
 }
 
-/// An `http` or `https` URL.
-pub(super) fn target(text: &str) -> Result<Uri, String> {
+/// An `http` or `https` URL, or a Service of Kubernetes.
+pub(super) fn target(text: &str) -> Result<Target, String> {
+    if let Some(service) = text.strip_prefix(SCHEME) {
+        let service =
+            service.parse().map_err(|why| format!("`{text}` {why}: {SCHEME}NAMESPACE/NAME:PORT"))?;
+        return Ok(Target::of_service(&service));
+    }
     let uri: Uri = text.parse().map_err(|error| format!("`{text}` is no URL: {error}"))?;
     if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none() {
         return Err(format!("`{text}` is no URL with `http` or `https` and a host"));
     }
-    Ok(uri)
+    Ok(Target::of(&uri))
 }
 
 /// `Name: value`, as curl takes it.

@@ -52,6 +52,7 @@ mod terminal;
 mod toml_text;
 mod trend;
 mod virtual_file;
+mod way;
 
 use std::ffi::OsString;
 

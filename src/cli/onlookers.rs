@@ -11,6 +11,7 @@ use crate::journal::Writer;
 use crate::metrics::{Results, Stop};
 use crate::observe::{Observation, cleanup};
 use crate::plan::Plan;
+use crate::reach::Forward;
 
 /// How long observers may take for their last look after a signal.
 const AFTER_SIGNAL: Duration = Duration::from_secs(1);
@@ -27,6 +28,7 @@ pub(super) struct Inbox {
 /// Lets observers look, applies the load, and cleans the database up.
 pub(super) async fn run(
     plan: &Arc<Plan>,
+    forward: Option<&Forward>,
     journal: &Writer,
     inbox: Inbox,
     progress: &mut Progress,
@@ -53,7 +55,13 @@ pub(super) async fn run(
     }
     let mut database_cleanup = cleanup::before(plan).await;
     let mut onlookers = Onlookers::new(plan, progress, &mut observation);
-    let mut results = engine::run(Arc::clone(plan), journal, &mut signals, &mut onlookers).await;
+    let way = forward.map(Forward::way);
+    let mut results =
+        engine::run(Arc::clone(plan), way.as_ref(), journal, &mut signals, &mut onlookers).await;
+    let origin = onlookers.origin;
+    if let (Some(forward), Some(origin)) = (forward, origin) {
+        results.route = forward.report(origin).await;
+    }
     let interrupted = matches!(results.stop, Stop::Interrupted(_));
     let patience = match (results.at_once, interrupted) {
         (true, _) => Duration::ZERO,
@@ -89,13 +97,15 @@ struct Onlookers<'a> {
     observation: &'a mut Observation,
     /// Whether a threshold may end the run for what an observer saw.
     may_abort: bool,
+    /// When the load began.
+    origin: Option<Instant>,
 }
 
 impl<'a> Onlookers<'a> {
     fn new(plan: &Plan, progress: &'a mut Progress, observation: &'a mut Observation) -> Self {
         let mut aborting = plan.thresholds.iter().filter(|threshold| threshold.abort.is_some());
         let may_abort = aborting.any(|threshold| threshold.metric.observer().is_some());
-        Self { progress, observation, may_abort }
+        Self { progress, observation, may_abort, origin: None }
     }
 }
 
@@ -106,6 +116,7 @@ impl Watcher for Onlookers<'_> {
 
     fn begins(&mut self, origin: Instant) {
         self.observation.load_begins(origin);
+        self.origin = Some(origin);
     }
 
     fn second(&mut self, results: &mut Results, elapsed: Duration) -> Option<String> {

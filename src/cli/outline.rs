@@ -78,6 +78,10 @@ pub(super) fn in_full(plan: &Plan, profile: &Profile) -> String {
         outline.entry("", &format!("with {name}{value}"));
     }
     outline.entry("target", &target(plan));
+    if let Some(age) = plan.target.connections.max_age {
+        let why = plan.target.limited_by.map(|why| format!(", because {why}")).unwrap_or_default();
+        outline.entry("", &format!("connections live {} (± 20 %) at most{why}", human_duration(age)));
+    }
     for load in &plan.loads {
         outline.load(plan, load);
     }
@@ -241,7 +245,10 @@ fn threshold_text(threshold: &Threshold) -> String {
 }
 
 fn target(plan: &Plan) -> String {
-    let url = &plan.target.url;
+    let url = match plan.target.service {
+        Some(_) => format!("{}, through port-forwards to each of its pods", plan.target.url),
+        None => plan.target.url.clone(),
+    };
     match &plan.target.ready {
         Some(ready) => format!(
             "{url}, once GET {} answers {}, within {}",
@@ -249,8 +256,7 @@ fn target(plan: &Plan) -> String {
             ready.status,
             human_duration(ready.within)
         ),
-        None if plan.target.wait.is_zero() => url.clone(),
-        None if plan.target.wait.is_zero() => url.to_owned(),
+        None if plan.target.wait.is_zero() => url,
         None => format!("{url}, tried for {}", human_duration(plan.target.wait)),
     }
 }

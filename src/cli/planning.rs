@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::failure::Failure;
 use super::{Env, demo};
 use crate::plan::{self, Plan, Settings};
-use crate::profile::{self, Disk, Override, Profile, Request};
+use crate::profile::{self, Disk, Override, Profile, Request, SCHEME};
 use crate::units::{UnitError, parse_duration};
 
 /// What is to be run, and how it differs from what the profile says.
@@ -15,7 +15,7 @@ pub(super) struct ProfileArgs {
     /// quick, standard, intensive, another of profiles/NAME.toml, or a path
     #[arg(value_name = "PROFILE")]
     pub(super) profile: String,
-    /// The address to put under load, instead of the profile's
+    /// The address to put under load, instead of the profile's; or `service://NAMESPACE/NAME:PORT`
     #[arg(long, value_name = "URL", env = "PALIER_TARGET", hide_env_values = true)]
     pub(super) target: Option<String>,
     /// Change a value of the profile: --set load.stages[2].target=50
@@ -46,7 +46,12 @@ pub(super) fn plan(args: &ProfileArgs, given: Given<'_>, env: &Env) -> Result<(P
     let mut overrides: Vec<Override> = args.set.iter().cloned().map(Override::Set).collect();
     let path = "target.url";
     if let Some(value) = args.target.clone() {
-        overrides.push(Override::Flag { flag: "--target", path, value });
+        overrides.push(match value.strip_prefix(SCHEME) {
+            Some(service) => {
+                Override::Flag { flag: "--target", path: "target.service", value: service.to_owned() }
+            }
+            None => Override::Flag { flag: "--target", path, value },
+        });
     }
     if let Some(value) = args.observe.clone() {
         overrides.push(Override::Flag { flag: "--observe", path: "observers", value });

@@ -15,7 +15,7 @@ use super::onlookers::{self, Inbox};
 use super::planning::{self, Given, ProfileArgs, plan};
 use super::progress::{Progress, ProgressMode};
 use super::terminal::Terminal;
-use super::{Env, ExitCode, OnWarn, demo, host, leftovers, outline, run_id, signals, terminal};
+use super::{Env, ExitCode, OnWarn, demo, host, leftovers, outline, run_id, signals, terminal, way};
 use crate::compare::history::Entry;
 use crate::journal::{self, DatabaseCleanup, FolderError};
 use crate::metrics::Stop;
@@ -134,7 +134,9 @@ pub(super) fn run(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode
     let mode = if args.quiet { ProgressMode::None } else { args.progress };
     let mut progress = Progress::new(Arc::clone(&plan), mode, Provider::detect(env), terminal);
     let inbox = Inbox { again, signals };
-    let engaged = onlookers::run(&plan, &destination.journal, inbox, &mut progress, !args.quiet);
+    let forward = way::to(&plan.target)?;
+    let engaged =
+        onlookers::run(&plan, forward.as_ref(), &destination.journal, inbox, &mut progress, !args.quiet);
     let results = runtime.block_on(engaged);
     progress.finish();
     let unwritten = destination.end_journal();

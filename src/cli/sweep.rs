@@ -5,16 +5,18 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Uri};
+use http::{HeaderName, HeaderValue};
 
 use super::errand::{self, Where};
 use super::failure::Failure;
 use super::leftovers::{plural, request};
 use super::sweep_database::{self, Rows, rows};
 use super::terminal::Terminal;
-use super::{Env, ExitCode, planning, signals, terminal};
+use super::{Env, ExitCode, planning, signals, terminal, way};
 use crate::engine::{self, Errand, Outcome};
 use crate::journal::{self, Journal, Made, ReadError, Sweeping, Thing};
+use crate::plan::Target;
+use crate::reach::Forward;
 use crate::report::show;
 
 /// What is to be swept.
@@ -45,7 +47,7 @@ pub(super) struct Args {
     paths: Vec<PathBuf>,
     /// Where the target is now; what a path on it is stays the same
     #[arg(long, value_name = "URL", value_parser = errand::target)]
-    pub(super) target: Option<Uri>,
+    pub(super) target: Option<Target>,
     /// A header for every request, instead of the journal's: "Name: value"
     #[arg(long = "header", value_name = "HEADER", value_parser = errand::header)]
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
@@ -265,7 +267,9 @@ async fn undo(
     }
     let target = to.target(journal)?;
     let mut trouble = None;
-    let swept = engine::sweep(&target, errands, to.args.within, |number, outcome| {
+    let forward = way::to(&target)?;
+    let way = forward.as_ref().map(Forward::way);
+    let swept = engine::sweep(&target, way.as_ref(), errands, to.args.within, |number, outcome| {
         match outcome {
             Outcome::Undone => undone += 1,
             Outcome::Gone => gone += 1,

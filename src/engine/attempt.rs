@@ -108,10 +108,18 @@ impl Vu {
         loop {
             let rules = &crew.plan.target.connections;
             let worn_out = |requests| rules.max_requests.is_some_and(|most| requests >= most);
-            let open =
-                |connection: &Connection| !stale && connection.is_open() && !worn_out(connection.requests);
+            let open = |connection: &Connection| {
+                !stale
+                    && connection.is_open()
+                    && !worn_out(connection.requests)
+                    && !connection.is_wanted_elsewhere()
+            };
             let kept = self.connection.as_ref().is_some_and(open);
             if !kept {
+                if stale && let Some(connection) = &mut self.connection {
+                    // The last was never sent.
+                    connection.requests -= 1;
+                }
                 self.connection = None;
                 // Boxed, because a handshake needs much room, once a connection.
                 let dialed = match limits
@@ -125,37 +133,45 @@ impl Vu {
                 watch.connecting = dialed.connecting;
                 watch.tls_handshaking = dialed.tls_handshaking;
                 watch.ready = dialed.connection.opened;
-                self.connection = Some(dialed.connection);
+                let mut connection = dialed.connection;
+                // Not all at once: those that were opened together would be opened together again.
+                connection.expires = (rules.max_age)
+                    .map(|age| connection.opened + age.mul_f64(0.8 + 0.4 * self.values.rng.f64()));
+                self.connection = Some(connection);
             }
             let connection = self.connection.as_mut().expect("invariant: just made, if it was not there");
             let meter = Rc::clone(&connection.meter);
             meter.begin(watch.ready);
-            let mut exchange = pin!(exchange(connection, &mut *request, step.reads_body));
-            let (why, timings) = match limits.wait(&mut self.deadline, exchange.as_mut()).await {
-                Ok(Ok(answer)) => return Attempt::Answered { answer, timings: watch.answered(&meter) },
-                // The target had closed the kept connection before anything was sent on it: that is its right
-                // (RFC 9112, 9.6), and no failure of this request, which goes on a new one.
-                Ok(Err(Failed::NotSent)) if kept => {
-                    stale = true;
-                    continue;
+            let (trouble, status) = {
+                let mut exchange = pin!(exchange(connection, &mut *request, step.reads_body));
+                match limits.wait(&mut self.deadline, exchange.as_mut()).await {
+                    Ok(Ok(answer)) => return Attempt::Answered { answer, timings: watch.answered(&meter) },
+                    // The target had closed the kept connection before anything was sent on it: that is its right
+                    // (RFC 9112, 9.6), and no failure of this request, which goes on a new one.
+                    Ok(Err(Failed::NotSent)) if kept => {
+                        stale = true;
+                        continue;
+                    }
+                    Ok(Err(Failed::NotSent)) => {
+                        let message = "the new connection was closed before the request could be sent";
+                        (Trouble::new(ErrorKind::ClosedEarly, message), None)
+                    }
+                    Ok(Err(Failed::Broken { trouble, status })) => (trouble, status),
+                    Err(why) => {
+                        let timings = Some(watch.given_up(&meter, Instant::now()));
+                        // Only the answer says what has to be undone, so it is waited for, though it no longer
+                        // counts.
+                        let late = match step.undo {
+                            // Boxed, because every virtual user would carry the room for it all the time.
+                            Some(_) => Box::pin(late_answer(&crew.stopper, exchange)).await,
+                            None => None,
+                        };
+                        return Attempt::GaveUp { why, timings, late };
+                    }
                 }
-                Ok(Err(Failed::NotSent)) => {
-                    let message = "the new connection was closed before the request could be sent";
-                    return Attempt::Broken {
-                        trouble: Trouble::new(ErrorKind::ClosedEarly, message),
-                        status: None,
-                    };
-                }
-                Ok(Err(Failed::Broken { trouble, status })) => return Attempt::Broken { trouble, status },
-                Err(why) => (why, Some(watch.given_up(&meter, Instant::now()))),
             };
-            // Only the answer says what has to be undone, so it is waited for, though it no longer counts.
-            let late = match step.undo {
-                // Boxed, because every virtual user would carry the room for it all the time.
-                Some(_) => Box::pin(late_answer(&crew.stopper, exchange)).await,
-                None => None,
-            };
-            return Attempt::GaveUp { why, timings, late };
+            connection.broke();
+            return Attempt::Broken { trouble, status };
         }
     }
 }

@@ -14,6 +14,7 @@ use super::connection::{Connection, Stream};
 use super::redirect::Site;
 use super::wire::{Measures, Meter, Metered};
 use crate::plan::Target;
+use crate::reach::{Opened, Way, kind_of};
 use crate::units::human_duration;
 use crate::words::ErrorKind;
 
@@ -30,15 +31,25 @@ impl Trouble {
     }
 }
 
-/// Knows the way to the target: resolved once, shared by all workers.
+/// Knows how to get to the target: found out once, shared by all workers.
 #[derive(Clone)]
 pub(super) struct Dialer {
-    /// In the order in which they are tried.
-    addresses: Vec<SocketAddr>,
-    tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    road: Road,
     connect_timeout: Duration,
     /// The ways to where redirects may lead, in the order of `Target::allow`.
     elsewhere: Vec<Dialer>,
+}
+
+/// How to get to the target.
+#[derive(Clone)]
+enum Road {
+    Straight {
+        /// In the order in which they are tried.
+        addresses: Vec<SocketAddr>,
+        tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    },
+    /// Somebody else opens the streams.
+    Handed(Arc<dyn Way>),
 }
 
 /// A new connection, and what it took.
@@ -50,7 +61,12 @@ pub(super) struct Dialed {
 
 impl Dialer {
     /// Resolves the target's name and loads the roots of trust that it needs.
-    pub(super) async fn resolve(target: &Target) -> Result<Self, Trouble> {
+    pub(super) async fn resolve(target: &Target, way: Option<&Arc<dyn Way>>) -> Result<Self, Trouble> {
+        let connect_timeout = target.connect_timeout;
+        if let Some(way) = way {
+            let elsewhere = Self::elsewhere(target).await?;
+            return Ok(Self { road: Road::Handed(Arc::clone(way)), connect_timeout, elsewhere });
+        }
         let addresses: Vec<SocketAddr> = tokio::net::lookup_host((target.host.as_str(), target.port))
             .await
             .map_err(|error| {
@@ -65,11 +81,17 @@ impl Dialer {
             return Err(Trouble::new(ErrorKind::Dns, message));
         }
         let tls = if target.tls { Some(tls(&target.host)?) } else { None };
+        let elsewhere = Self::elsewhere(target).await?;
+        Ok(Self { road: Road::Straight { addresses, tls }, connect_timeout, elsewhere })
+    }
+
+    /// The ways to where redirects may lead.
+    async fn elsewhere(target: &Target) -> Result<Vec<Self>, Trouble> {
         let mut elsewhere = Vec::new();
         for allowed in &target.allow {
-            elsewhere.push(Box::pin(Self::resolve(allowed)).await?);
+            elsewhere.push(Box::pin(Self::resolve(allowed, None)).await?);
         }
-        Ok(Self { addresses, tls, connect_timeout: target.connect_timeout, elsewhere })
+        Ok(elsewhere)
     }
 
     /// The way to a site.
@@ -82,11 +104,17 @@ impl Dialer {
 
     /// Makes sure that the target answers a connection, and remembers which address did.
     pub(super) async fn probe(&mut self) -> Result<(), Trouble> {
+        let n_addresses = match &self.road {
+            Road::Straight { addresses, .. } => addresses.len(),
+            Road::Handed(way) => return self.ask(way.as_ref()).await.map(drop),
+        };
         let mut first = None;
-        for index in 0..self.addresses.len() {
-            match self.tcp(self.addresses[index]).await {
+        for index in 0..n_addresses {
+            let Road::Straight { addresses, .. } = &mut self.road else { break };
+            let address = addresses[index];
+            match tcp(address, self.connect_timeout).await {
                 Ok(_) => {
-                    self.addresses.swap(0, index);
+                    addresses.swap(0, index);
                     return Ok(());
                 }
                 Err(trouble) => first = first.or(Some(trouble)),
@@ -98,14 +126,18 @@ impl Dialer {
 
     /// Makes a connection.
     pub(super) async fn dial(&self) -> Result<Dialed, Trouble> {
+        let (addresses, tls) = match &self.road {
+            Road::Straight { addresses, tls } => (addresses, tls),
+            Road::Handed(way) => return self.be_handed(way.as_ref()).await,
+        };
         let begin = Instant::now();
-        let mut addresses = self.addresses.iter();
+        let mut addresses = addresses.iter();
         let stream = loop {
             // `resolve` leaves no dialer without an address.
             let Some(address) = addresses.next() else {
                 return Err(Trouble::new(ErrorKind::Dns, "no address"));
             };
-            match self.tcp(*address).await {
+            match tcp(*address, self.connect_timeout).await {
                 Ok(stream) => break stream,
                 Err(trouble) if addresses.len() == 0 || trouble.kind == ErrorKind::Generator => {
                     return Err(trouble);
@@ -115,7 +147,7 @@ impl Dialer {
         };
         let connected = Instant::now();
         let meter = Meter::new(connected);
-        let stream = match &self.tls {
+        let stream = match tls {
             None => Stream::Plain(Metered { stream, meter: meter.clone(), measures: Measures::Both }),
             Some((config, name)) => {
                 let stream = Metered { stream, meter: meter.clone(), measures: Measures::Bytes };
@@ -128,26 +160,51 @@ impl Dialer {
         };
         let opened = Instant::now();
         Ok(Dialed {
-            connection: Connection::over(stream, meter, opened).await?,
+            connection: Connection::over(stream, meter, opened, None).await?,
             connecting: connected - begin,
-            tls_handshaking: if self.tls.is_some() { opened - connected } else { Duration::ZERO },
+            tls_handshaking: if tls.is_some() { opened - connected } else { Duration::ZERO },
         })
     }
 
-    async fn tcp(&self, address: SocketAddr) -> Result<TcpStream, Trouble> {
-        match tokio::time::timeout(self.connect_timeout, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                // Requests are small and written whole; waiting for more to send would only add delay. A socket
-                // that refuses the option works all the same.
-                let _ = stream.set_nodelay(true);
-                Ok(stream)
+    /// Makes a connection over a stream that is opened elsewhere.
+    async fn be_handed(&self, way: &dyn Way) -> Result<Dialed, Trouble> {
+        let begin = Instant::now();
+        let Opened { stream, seat } = self.ask(way).await?;
+        let opened = Instant::now();
+        let meter = Meter::new(opened);
+        let stream = Stream::Handed(Metered { stream, meter: meter.clone(), measures: Measures::Both });
+        Ok(Dialed {
+            connection: Connection::over(stream, meter, opened, Some(seat)).await?,
+            connecting: opened - begin,
+            tls_handshaking: Duration::ZERO,
+        })
+    }
+
+    async fn ask(&self, way: &dyn Way) -> Result<Opened, Trouble> {
+        match tokio::time::timeout(self.connect_timeout, way.open()).await {
+            Ok(opened) => opened.map_err(|refusal| Trouble::new(refusal.kind, refusal.message)),
+            Err(_) => {
+                let patience = human_duration(self.connect_timeout);
+                let message = format!("no way to the target was opened within {patience}");
+                Err(Trouble::new(ErrorKind::ConnectTimeout, message))
             }
-            Ok(Err(error)) => Err(of_io(&error, &format!("connect to {address}"))),
-            Err(_) => Err(Trouble::new(
-                ErrorKind::ConnectTimeout,
-                format!("connect to {address}: no answer within {}", human_duration(self.connect_timeout)),
-            )),
         }
+    }
+}
+
+async fn tcp(address: SocketAddr, patience: Duration) -> Result<TcpStream, Trouble> {
+    match tokio::time::timeout(patience, TcpStream::connect(address)).await {
+        Ok(Ok(stream)) => {
+            // Requests are small and written whole; waiting for more to send would only add delay. A socket
+            // that refuses the option works all the same.
+            let _ = stream.set_nodelay(true);
+            Ok(stream)
+        }
+        Ok(Err(error)) => Err(of_io(&error, &format!("connect to {address}"))),
+        Err(_) => Err(Trouble::new(
+            ErrorKind::ConnectTimeout,
+            format!("connect to {address}: no answer within {}", human_duration(patience)),
+        )),
     }
 }
 
@@ -173,29 +230,7 @@ fn tls(host: &str) -> Result<(Arc<ClientConfig>, ServerName<'static>), Trouble> 
     Ok((Arc::new(config), name))
 }
 
-/// What an error of the operating system is called in reports. Our own limits are never blamed on the target.
+/// What an error of the operating system is called in reports.
 pub(super) fn of_io(error: &io::Error, doing: &str) -> Trouble {
-    use rustix::io::Errno;
-    let own_limit = error.raw_os_error().map(Errno::from_raw_os_error).is_some_and(|errno| {
-        matches!(
-            errno,
-            Errno::MFILE
-                | Errno::NFILE
-                | Errno::ADDRNOTAVAIL
-                | Errno::ADDRINUSE
-                | Errno::NOBUFS
-                | Errno::NOMEM
-        )
-    });
-    #[expect(clippy::wildcard_enum_match_arm, reason = "what has no word of its own breaks the connection")]
-    let kind = match error.kind() {
-        _ if own_limit => ErrorKind::Generator,
-        io::ErrorKind::ConnectionRefused => ErrorKind::ConnectRefused,
-        io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-            ErrorKind::ConnectTimeout
-        }
-        io::ErrorKind::UnexpectedEof => ErrorKind::ClosedEarly,
-        _ => ErrorKind::Reset,
-    };
-    Trouble::new(kind, format!("{doing}: {error}"))
+    Trouble::new(kind_of(error), format!("{doing}: {error}"))
 }

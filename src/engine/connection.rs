@@ -20,17 +20,19 @@ use super::connect::Trouble;
 use super::driver::Driver;
 use super::payload::Payload;
 use super::wire::{Meter, Metered};
+use crate::reach::{Duplex, Seat};
 use crate::words::ErrorKind;
 
 /// A pause from this length on is worth it.
 pub(super) const LONG_PAUSE: Duration = Duration::from_millis(100);
 
 /// What bytes go through, metered.
-#[derive(Debug)]
 pub(super) enum Stream {
     Plain(Metered<TcpStream>),
     /// Boxed, because it is ten times as large.
     Tls(Box<Metered<TlsStream<Metered<TcpStream>>>>),
+    /// Opened by somebody else.
+    Handed(Metered<Box<dyn Duplex>>),
 }
 
 /// A connection of one virtual user. Dropping it closes it, whatever is still under way on it.
@@ -38,7 +40,19 @@ pub(super) struct Connection {
     state: State,
     pub(super) meter: Rc<Meter>,
     pub(super) opened: Instant,
+    /// When it is to be closed, once nothing is under way on it.
+    pub(super) expires: Option<Instant>,
     pub(super) requests: u64,
+    /// Its place at one of several servers, where somebody else opened its stream.
+    seat: Option<Box<dyn Seat>>,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(seat) = &mut self.seat {
+            seat.sent(self.requests);
+        }
+    }
 }
 
 enum State {
@@ -64,9 +78,26 @@ impl Awake {
 
 impl Connection {
     /// A new connection over a stream that is ready for it.
-    pub(super) async fn over(stream: Stream, meter: Rc<Meter>, opened: Instant) -> Result<Self, Trouble> {
+    pub(super) async fn over(
+        stream: Stream,
+        meter: Rc<Meter>,
+        opened: Instant,
+        seat: Option<Box<dyn Seat>>,
+    ) -> Result<Self, Trouble> {
         let state = State::Awake(Awake::over(TokioIo::new(stream)).await?);
-        Ok(Self { state, meter, opened, requests: 0 })
+        Ok(Self { state, meter, opened, expires: None, requests: 0, seat })
+    }
+
+    /// Whether requests had better go over another one.
+    pub(super) fn is_wanted_elsewhere(&self) -> bool {
+        self.seat.as_ref().is_some_and(|seat| seat.is_wanted_elsewhere())
+    }
+
+    /// Says that it broke in the middle of something.
+    pub(super) fn broke(&self) {
+        if let Some(seat) = &self.seat {
+            seat.broke();
+        }
     }
 
     /// Whether, as far as is known, a request may be sent on it.
@@ -115,6 +146,7 @@ impl AsyncRead for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Handed(stream) => Pin::new(stream).poll_read(cx, buf),
         }
     }
 }
@@ -124,6 +156,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Handed(stream) => Pin::new(stream).poll_write(cx, buf),
         }
     }
 
@@ -135,6 +168,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
             Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Handed(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
         }
     }
 
@@ -142,6 +176,7 @@ impl AsyncWrite for Stream {
         match self {
             Self::Plain(stream) => stream.is_write_vectored(),
             Self::Tls(stream) => stream.is_write_vectored(),
+            Self::Handed(stream) => stream.is_write_vectored(),
         }
     }
 
@@ -149,6 +184,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Handed(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
@@ -156,6 +192,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Handed(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

@@ -56,6 +56,7 @@ use crate::journal::Writer;
 use crate::metrics::{Recorder, Results, Stop};
 use crate::observe::generator::Watch;
 use crate::plan::{Executor, Load, Plan, StepId, Target};
+use crate::reach::Way;
 use crate::words::Phase;
 
 pub use self::sweep::{Errand, Outcome, sweep};
@@ -108,30 +109,34 @@ pub enum RunPhase {
 }
 
 /// Looks once whether a target is there and ready; else a sentence that says what it did instead.
-pub async fn look_at(target: &Target) -> Result<(), String> {
+pub async fn look_at(target: &Target, way: Option<&Arc<dyn Way>>) -> Result<(), String> {
     let mut target = target.clone();
     target.wait = A_LOOK;
     if let Some(ready) = &mut target.ready {
         ready.within = A_LOOK;
     }
-    ready::wait(&target).await.map(drop)
+    ready::wait(&target, way).await.map(drop)
 }
 
 /// Runs a plan to its end, or to the first signal. A second signal ends it at once, whatever is left undone.
 ///
 /// Never fails: a run that could not be started has results too, without a request, and [`Stop::NotStarted`]
 /// says why.
+///
+/// Connections are made straight to the target, or else its streams are opened by a way.
 pub async fn run(
     plan: Arc<Plan>,
+    way: Option<&Arc<dyn Way>>,
     journal: &Writer,
     signals: &mut UnboundedReceiver<Signal>,
     watcher: &mut dyn Watcher,
 ) -> Results {
-    LocalSet::new().run_until(conduct(plan, journal, signals, watcher)).await
+    LocalSet::new().run_until(conduct(plan, way, journal, signals, watcher)).await
 }
 
 async fn conduct(
     plan: Arc<Plan>,
+    way: Option<&Arc<dyn Way>>,
     journal: &Writer,
     signals: &mut UnboundedReceiver<Signal>,
     watcher: &mut dyn Watcher,
@@ -139,7 +144,7 @@ async fn conduct(
     let mut results = Results::new(&plan);
     watcher.phase(RunPhase::Ready);
     let dialer = tokio::select! {
-        dialer = ready::wait(&plan.target) => dialer,
+        dialer = ready::wait(&plan.target, way) => dialer,
         signal = next(signals) => {
             results.stop = Stop::Interrupted(signal.0.to_owned());
             return results;
@@ -188,8 +193,8 @@ async fn conduct(
             .iter()
             .map(|slot| slot.as_deref().map(str::to_owned))
             .collect();
-        let way = Way { dialer: &dialer, journal, shared: &shared };
-        hurried = load(&plan, way, signals, watcher, &mut results).await == Ending::AtOnce;
+        let gear = Gear { dialer: &dialer, journal, shared: &shared };
+        hurried = load(&plan, gear, signals, watcher, &mut results).await == Ending::AtOnce;
         results.at_once = hurried;
     }
     if !hurried {
@@ -252,7 +257,7 @@ enum Ending {
 
 /// What every worker is given beside the plan.
 #[derive(Clone, Copy)]
-struct Way<'a> {
+struct Gear<'a> {
     dialer: &'a Dialer,
     journal: &'a Writer,
     /// Values that `setup` captured, by slot.
@@ -261,7 +266,7 @@ struct Way<'a> {
 
 async fn load(
     plan: &Arc<Plan>,
-    way: Way<'_>,
+    gear: Gear<'_>,
     signals: &mut UnboundedReceiver<Signal>,
     watcher: &mut dyn Watcher,
     results: &mut Results,
@@ -271,7 +276,7 @@ async fn load(
     // Time for the threads to come up, so that nobody is late for the first moment.
     let origin = Instant::now() + Duration::from_millis(50);
     let mut watch = Watch::start();
-    let (workers, orders, mut inbox) = employ(plan, way, cores, origin);
+    let (workers, orders, mut inbox) = employ(plan, gear, cores, origin);
     watcher.begins(origin);
     results.generator.workers = workers;
     let last = plan.loads.iter().map(|load| load.end() + load.graceful_stop).max().unwrap_or_default();
@@ -366,7 +371,7 @@ fn millicores(cores: f64) -> u64 {
 /// Starts a worker for each core; how many, the way to order them about, and what they report.
 fn employ(
     plan: &Arc<Plan>,
-    way: Way<'_>,
+    gear: Gear<'_>,
     cores: u32,
     origin: Instant,
 ) -> (u32, watch::Sender<Order>, UnboundedReceiver<Report>) {
@@ -378,11 +383,11 @@ fn employ(
     for number in 0..workers {
         let assignment = Assignment {
             plan: plan.clone(),
-            dialer: way.dialer.clone(),
-            pen: way.journal.pen(),
+            dialer: gear.dialer.clone(),
+            pen: gear.journal.pen(),
             origin,
             pools: pools.clone(),
-            shared: way.shared.to_vec(),
+            shared: gear.shared.to_vec(),
             share: (number, workers),
             orders: order.clone(),
             reports: reports.clone(),

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use super::exchange::{Failed, exchange};
 use super::payload::Payload;
 use super::undo::{Failures, Tried, UNDO_ATTEMPT};
 use crate::plan::Target;
+use crate::reach::Way;
 
 /// How many requests are under way at once.
 const HELPERS: usize = 8;
@@ -45,11 +47,12 @@ pub enum Outcome {
 /// way to the target at all: then nothing was done, or told.
 pub async fn sweep(
     target: &Target,
+    way: Option<&Arc<dyn Way>>,
     mut errands: Vec<Errand>,
     within: Duration,
     mut tell: impl FnMut(u64, Outcome),
 ) -> Result<(), String> {
-    let dialer = Dialer::resolve(target).await.map_err(|trouble| trouble.message)?;
+    let dialer = Dialer::resolve(target, way).await.map_err(|trouble| trouble.message)?;
     errands.sort_by_key(|errand| std::cmp::Reverse(errand.number));
     let until = Instant::now() + within;
     let work = Rc::new(Work {

@@ -190,7 +190,7 @@ impl Vu {
             self.parked.clear();
         }
         let Some(connection) = &self.connection else { return };
-        let too_old = rules.max_age.is_some_and(|age| connection.opened.elapsed() >= age);
+        let too_old = connection.expires.is_some_and(|at| Instant::now() >= at);
         if rules.reuse != Reuse::Vu || too_old {
             self.connection = None;
         }

@@ -17,6 +17,7 @@ mod measure;
 mod observed;
 mod recorder;
 mod results;
+mod route;
 mod seconds;
 mod trend;
 mod vitals;
@@ -30,6 +31,7 @@ pub use observed::{
 };
 pub use recorder::{Failure, Interval, IterationEnd, Recorder, Sample, Timings};
 pub use results::{Cleanup, DatabaseCleanup, Generator, Iterations, Leftover, Results, Stop};
+pub use route::{Route, RoutePod};
 pub use seconds::{Point, Seconds, StepPoint};
 pub use trend::Trend;
 pub use vitals::{Share, Used, Vitals};

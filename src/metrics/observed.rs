@@ -6,7 +6,7 @@
 //! share it is two such counters. Where a feed did not look, nothing is known: [`Watch::unsampled`] says how much
 //! of a stretch that is.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::words::{Metric, MetricKind};
 
@@ -225,6 +225,14 @@ impl Offset {
     pub const FIRST: Self = Self(i64::MIN);
     /// After everything.
     pub const LAST: Self = Self(i64::MAX);
+
+    /// A moment, as an offset from the start of the load.
+    pub fn of(at: Instant, origin: Instant) -> Self {
+        match at.checked_duration_since(origin) {
+            Some(after) => Self::after(after),
+            None => Self::before(origin.saturating_duration_since(at)),
+        }
+    }
 
     /// So long after the start of the load.
     pub fn after(time: Duration) -> Self {

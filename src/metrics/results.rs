@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::recorder::{Interval, Second};
 use super::seconds::{StepPoint, entry};
-use super::{Cell, Observed, Seconds, Trend, Vitals};
+use super::{Cell, Observed, Route, Seconds, Trend, Vitals};
 use crate::plan::{Cause, Load, Plan, Selection, Span, SpanId, StepId};
 use crate::words::Phase;
 
@@ -36,6 +36,8 @@ pub struct Results {
     pub observed: Observed,
     /// What was deleted from the database; `None` where nothing was to be.
     pub database_cleanup: Option<DatabaseCleanup>,
+    /// How requests travelled; `None` where connections were made straight to the target.
+    pub route: Option<Route>,
 }
 
 /// What was deleted from the database after the run.
@@ -298,6 +300,9 @@ impl Results {
         self.teardown_failures.extend_from_slice(&other.teardown_failures);
         self.teardown_failures.sort_unstable();
         self.observed.merge(&other.observed);
+        if let Some(route) = &other.route {
+            self.route.get_or_insert_default().merge(route);
+        }
         // They deleted from the same database; who found trouble is heard.
         self.database_cleanup = self.database_cleanup.take().max(other.database_cleanup.clone());
     }

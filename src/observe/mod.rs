@@ -238,7 +238,7 @@ impl Observation {
     /// to go on.
     pub fn load_ends(&mut self, end: Instant) {
         if let Some(origin) = self.origin {
-            self.observed.over = Some(offset(end, origin));
+            self.observed.over = Some(Offset::of(end, origin));
             self.course.send_replace(Course::After { origin, end });
         }
     }
@@ -322,18 +322,18 @@ impl Observation {
             Tale::Look { feed, at } => {
                 watch.trouble = None;
                 if let Some(feed) = watch.feeds.get_mut(feed) {
-                    feed.looks.push(offset(at, origin));
+                    feed.looks.push(Offset::of(at, origin));
                     feed.failures = 0;
                 }
             }
             Tale::Reading { metric, labels, at, value, of } => {
-                watch.read(metric, &labels, Reading { at: offset(at, origin), value, of });
+                watch.read(metric, &labels, Reading { at: Offset::of(at, origin), value, of });
             }
             Tale::Trouble { at, why } => {
                 // Once, however often it is tried again.
                 if watch.trouble.replace(why.clone()).is_none() && !watch.is_blind() {
                     let text = format!("it could not be observed from here on: {why}");
-                    watch.incidents.push(Incident { at: offset(at, origin), text, evidence: Vec::new() });
+                    watch.incidents.push(Incident { at: Offset::of(at, origin), text, evidence: Vec::new() });
                 }
             }
             Tale::Missing { metric, why } => {
@@ -347,10 +347,10 @@ impl Observation {
                 }
             }
             Tale::Incident { at, text, evidence } => {
-                watch.incidents.push(Incident { at: offset(at, origin), text, evidence });
+                watch.incidents.push(Incident { at: Offset::of(at, origin), text, evidence });
             }
             Tale::Line { at, source, metric, labels, text } => {
-                watch.lines.push(Line { at: offset(at, origin), source, metric, labels, text });
+                watch.lines.push(Line { at: Offset::of(at, origin), source, metric, labels, text });
             }
             Tale::Failed { feed, why } => {
                 if let Some(feed) = watch.feeds.get_mut(feed) {
@@ -365,7 +365,7 @@ impl Observation {
                     watch.pods.push(Pod::default());
                     watch.pods.len() - 1
                 });
-                let at = |moment: Option<Instant>| moment.map(|moment| offset(moment, origin));
+                let at = |moment: Option<Instant>| moment.map(|moment| Offset::of(moment, origin));
                 watch.pods[index] = Pod {
                     born: at(seen.born),
                     ready: at(seen.ready),
@@ -383,7 +383,7 @@ impl Observation {
                 };
                 if !watch.symptoms.iter().any(is_known) {
                     watch.symptoms.push(Symptom {
-                        at: offset(seen.at, origin),
+                        at: Offset::of(seen.at, origin),
                         kind: seen.kind,
                         object: seen.object,
                         container: seen.container,
@@ -399,13 +399,5 @@ impl Observation {
 impl Drop for Observation {
     fn drop(&mut self) {
         self.course.send_replace(Course::Leave);
-    }
-}
-
-/// A moment as an offset from the start of the load.
-fn offset(at: Instant, origin: Instant) -> Offset {
-    match at.checked_duration_since(origin) {
-        Some(after) => Offset::after(after),
-        None => Offset::before(origin.saturating_duration_since(at)),
     }
 }

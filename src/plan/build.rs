@@ -7,11 +7,11 @@ use http::Uri;
 
 use super::compile::{Compiler, locate};
 use super::{
-    Connections, Executor, Load, LoadId, Place, Plan, Ready, Span, SpanId, Stage, Step, StepId, Target,
-    observer, resolve,
+    Connections, Executor, Load, LoadId, Place, Plan, Ready, Reuse, Service, ServicePort, Span, SpanId,
+    Stage, Step, StepId, Target, observer, resolve,
 };
-use crate::profile::{self, Diagnostic, Found, Profile};
-use crate::words::Phase;
+use crate::profile::{self, At, Diagnostic, Found, Profile, SCHEME};
+use crate::words::{ObserverKind, Phase};
 
 /// What a plan is made of beside the profile.
 #[derive(Clone, Debug)]
@@ -29,12 +29,16 @@ pub struct Settings {
 /// How long one TCP connection may take: k6's figure.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How old a connection becomes where nobody says it, and pods may be added that a connection kept for ever would
+/// never meet.
+const LIMITED_AGE: Duration = Duration::from_secs(30);
+
 /// Compiles a profile; else all that is wrong with it, in the order of the files.
 pub fn build(profile: &Profile, settings: &Settings) -> Result<Plan, Vec<Diagnostic>> {
     let mut diagnostics = Vec::new();
     let target = target(profile, settings, &mut diagnostics);
     let (slots, shared_slots) = slots(profile);
-    let base = profile.target.url.path().trim_end_matches('/').to_owned();
+    let base = base(profile).to_owned();
     let mut compiler = Compiler {
         profile,
         run: &settings.run,
@@ -165,12 +169,17 @@ fn slots(profile: &Profile) -> (Vec<String>, usize) {
 }
 
 fn target(profile: &Profile, settings: &Settings, diagnostics: &mut Vec<Diagnostic>) -> Target {
-    let url = &profile.target.url;
-    let mut target = Target::of(url);
-    if target.host.is_empty() {
-        diagnostics.push(Diagnostic::new(url.place, "the target has no host"));
-    }
-    let base = url.path().trim_end_matches('/');
+    let mut target = match &profile.target.at {
+        At::Url(url) => {
+            let target = Target::of(url);
+            if target.host.is_empty() {
+                diagnostics.push(Diagnostic::new(url.place, "the target has no host"));
+            }
+            target
+        }
+        At::Service(service) => Target::of_service(service),
+    };
+    let base = base(profile);
     target.ready = profile.target.ready.as_ref().map(|ready| Ready {
         path: format!("{base}{}", ready.get.value),
         status: ready.status,
@@ -181,7 +190,22 @@ fn target(profile: &Profile, settings: &Settings, diagnostics: &mut Vec<Diagnost
     target.connections = profile.target.connections.clone();
     target.allow = profile.target.allow.iter().map(|url| Target::of(url)).collect();
     target.cookies = profile.target.cookies;
+    let scales = (profile.observe.kubernetes.as_ref()).is_some_and(|cluster| cluster.hpa.is_some())
+        && profile.observe.active.iter().any(|active| active.value == ObserverKind::Kubernetes);
+    if target.connections.max_age.is_none() && target.connections.reuse == Reuse::Vu {
+        target.limited_by = match (&target.service, scales) {
+            (Some(_), _) => Some("the pods of a Service come and go"),
+            (None, true) => Some("an autoscaler is observed"),
+            (None, false) => None,
+        };
+        target.connections.max_age = target.limited_by.map(|_| LIMITED_AGE);
+    }
     target
+}
+
+/// The path that all paths of the steps are below.
+fn base(profile: &Profile) -> &str {
+    profile.target.url().map_or("", |url| url.path().trim_end_matches('/'))
 }
 
 impl Target {
@@ -203,6 +227,34 @@ impl Target {
             connections: Connections::default(),
             allow: Vec::new(),
             cookies: true,
+            service: None,
+            limited_by: None,
+        }
+    }
+
+    /// What a Service of Kubernetes leads to, with nothing to wait for. Its pods are asked for it by the name that it
+    /// has in its cluster.
+    pub fn of_service(service: &Service) -> Self {
+        let host = format!("{}.{}.svc", service.name, service.namespace);
+        let port = match service.port {
+            ServicePort::Number(number) => number,
+            // Only the API server knows; nobody connects to it.
+            ServicePort::Name(_) => 80,
+        };
+        Self {
+            url: format!("{SCHEME}{service}"),
+            tls: false,
+            authority: if port == 80 { host.clone() } else { format!("{host}:{port}") },
+            host,
+            port,
+            ready: None,
+            wait: Duration::ZERO,
+            connect_timeout: CONNECT_TIMEOUT,
+            connections: Connections::default(),
+            allow: Vec::new(),
+            cookies: true,
+            service: Some(service.clone()),
+            limited_by: None,
         }
     }
 }

@@ -27,7 +27,7 @@ pub use request::{
 };
 pub use threshold::{Aggregation, Bound, Cause, Operator, Selection, Threshold};
 
-pub use crate::profile::{Access, Address, Connections, Reuse, Secrets, Tls};
+pub use crate::profile::{Access, Address, Connections, Reuse, Secrets, Service, ServicePort, Tls};
 use crate::words::Phase;
 
 /// A step, as an index into [`Plan::steps`]. The same scenario under two loads has two sets of steps.
@@ -97,8 +97,10 @@ pub struct Plan {
 /// What the requests go to.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// The URL as it is shown.
+    /// The URL as it is shown; of a Service `service://NAMESPACE/NAME:PORT`.
     pub url: String,
+    /// The Service whose pods are reached through the API server; else host and port are connected to.
+    pub service: Option<Service>,
     /// Whether connections are made with TLS.
     pub tls: bool,
     /// The host to resolve and connect to; without the brackets of an IPv6 address.
@@ -119,6 +121,8 @@ pub struct Target {
     pub allow: Vec<Target>,
     /// Whether virtual users keep and send cookies.
     pub cookies: bool,
+    /// Why `connections` have a `max_age` that nobody asked for, in words.
+    pub limited_by: Option<&'static str>,
 }
 
 /// A request that must be answered as asked before the load starts.

@@ -9,6 +9,7 @@ use super::diagnostic::Diagnostic;
 use super::observe;
 use super::place::Place;
 use super::reader::{self, Fields, Findings};
+use super::service::{self, SCHEME, Service, ServicePort};
 use super::tree::Node;
 
 /// `[observe.mysql]`: a MySQL or MariaDB server.
@@ -44,6 +45,10 @@ pub enum Address {
     Tcp(String, u16),
     /// The path of a Unix socket.
     Socket(String),
+    /// A pod of a Service of Kubernetes, reached through its API server.
+    Service(Service),
+    /// This pod.
+    Pod(Service),
 }
 
 /// Whether a connection is encrypted, by the names of MySQL's own `ssl-mode`.
@@ -81,6 +86,8 @@ impl fmt::Display for Address {
             Self::Tcp(host, port) if host.contains(':') => write!(f, "[{host}]:{port}"),
             Self::Tcp(host, port) => write!(f, "{host}:{port}"),
             Self::Socket(path) => f.write_str(path),
+            Self::Service(service) => write!(f, "{SCHEME}{service}"),
+            Self::Pod(pod) => write!(f, "pod {pod}"),
         }
     }
 }
@@ -88,16 +95,22 @@ impl fmt::Display for Address {
 const EXAMPLE: &str = "write it like `mysql://127.0.0.1:3306/businessdb`";
 
 /// Reads `[observe.mysql]`, but for its thresholds.
-pub(super) fn read(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<Mysql> {
+pub(super) fn read(fields: &mut Fields<'_>, context: Option<&str>, findings: &mut Findings) -> Option<Mysql> {
     let place = fields.place;
-    let url = fields.require("url", findings);
+    let behind = behind(fields, context, findings);
+    let url = if behind.is_some() { fields.get("url") } else { fields.require("url", findings) };
     let user = fields.get("user").and_then(|node| reader::text(node, "user", findings));
     let password = fields.get("password").and_then(|node| reader::text(node, "password", findings));
     let interval = observe::interval(fields, findings);
-    let node = url?;
-    let text = reader::text(node, "url", findings)?;
-    match access(text) {
+    let (text, at) = match url {
+        Some(node) => (reader::text(node, "url", findings)?, node.place),
+        None if behind.is_some() => ("mysql://", place),
+        None => return None,
+    };
+    let is_there = behind.is_some();
+    match access(text, is_there) {
         Ok(mut access) => {
+            access.address = behind.unwrap_or(access.address);
             // Who is named in the URL goes before the keys, which have their values from variables.
             let password = password.filter(|password| !password.is_empty()).map(str::to_owned);
             if access.user.is_empty() {
@@ -108,7 +121,7 @@ pub(super) fn read(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<M
             }
             if access.user.is_empty() {
                 findings.missing(
-                    Diagnostic::new(node.place, "nobody is named who logs in to the database")
+                    Diagnostic::new(at, "nobody is named who logs in to the database")
                         .help("add `user` and `password`, or write `mysql://user:password@host:3306`"),
                 );
             }
@@ -116,14 +129,40 @@ pub(super) fn read(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<M
         }
         Err(why) => {
             // The URL itself is not shown: a password may stand in it.
-            findings.add(Diagnostic::new(node.place, format!("`url` {why}")).help(EXAMPLE));
+            findings.add(Diagnostic::new(at, format!("`url` {why}")).help(EXAMPLE));
             None
         }
     }
 }
 
+/// `service` or `pod`: where the server is, instead of what `url` says of that.
+fn behind(fields: &mut Fields<'_>, context: Option<&str>, findings: &mut Findings) -> Option<Address> {
+    let (service, pod) = (fields.get("service"), fields.get("pod"));
+    if let (Some(service), Some(pod)) = (service, pod) {
+        findings.add(
+            Diagnostic::new(pod.place, "the database has a `service` and a `pod`")
+                .related(service.place, "the `service`")
+                .help("it is reached through one of both: take the other out"),
+        );
+    }
+    if let Some(node) = service {
+        return Some(Address::Service(service::read(node, "service", context, findings)?.value));
+    }
+    let node = pod?;
+    let pod = service::read(node, "pod", context, findings)?;
+    if let ServicePort::Name(_) = pod.value.port {
+        findings.add(
+            Diagnostic::new(node.place, "`pod` has a port with a name, which only a Service has")
+                .help("write its number: `mysql-app/mysql-0:3306`"),
+        );
+    }
+    Some(Address::Pod(pod.value))
+}
+
 /// `mysql://[user[:password]@]host[:port][/database][?socket=PATH&ssl-mode=MODE&ssl-ca=FILE]`
-fn access(url: &str) -> Result<Access, String> {
+///
+/// With `hostless` the server is named elsewhere, and only what is said of it here counts.
+fn access(url: &str, hostless: bool) -> Result<Access, String> {
     let rest = (url.strip_prefix("mysql://").or_else(|| url.strip_prefix("mariadb://")))
         .ok_or("does not begin with `mysql://`")?;
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -173,7 +212,7 @@ fn access(url: &str) -> Result<Access, String> {
     }
     let address = match socket {
         Some(path) => Address::Socket(path),
-        None if host.is_empty() => return Err("has no host".to_owned()),
+        None if host.is_empty() && !hostless => return Err("has no host".to_owned()),
         None => Address::Tcp(host, port),
     };
     let database = decoded(database)?;
@@ -227,7 +266,7 @@ mod tests {
 
     #[track_caller]
     fn check(url: &str, expected: &str) {
-        let found = match access(url) {
+        let found = match access(url, false) {
             Ok(it) => format!(
                 "{} {} {} {} {:?}",
                 it.address,
@@ -270,7 +309,7 @@ mod tests {
 
     #[test]
     fn no_password_is_shown() {
-        let access = access("mysql://root:se%20cret@db").unwrap();
+        let access = access("mysql://root:se%20cret@db", false).unwrap();
         assert_eq!(access.password.as_deref(), Some("se cret"));
         assert!(!format!("{access:?}").contains("cret"));
     }
@@ -278,7 +317,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_panics(text in "\\PC*", near in "mysql://(a|:|@|/|[?]|=|&|%|\\[|\\]|é|4){0,16}") {
-            let _ = (access(&text), access(&near));
+            let _ = (access(&text, false), access(&near, true));
         }
     }
 }

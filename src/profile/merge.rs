@@ -20,6 +20,15 @@ pub(super) fn extend(mut base: Table, over: Table) -> Table {
             }
         }
     }
+    if let (Some(Value::Table(below)), Some(target)) =
+        (base.get_mut("target").map(|node| &mut node.value), over.get("target").and_then(Node::table))
+    {
+        for key in ["url", "service"] {
+            if target.get(key).is_some() {
+                strip_for_target(below, key);
+            }
+        }
+    }
     // Nobody who adds a secret means to give away those that were kept so far.
     let kept = base.get("secrets").and_then(Node::items).unwrap_or_default().to_vec();
     let mut merged = tables(base, over);
@@ -63,6 +72,16 @@ pub(super) fn strip_for_executor(load: &mut Table, executor: &Node) {
         load.entries
             .retain(|(key, _)| key.value == "executor" || OF_EVERY_EXECUTOR.contains(&key.value.as_str()));
     }
+}
+
+/// Takes the other way to say where the target is out of `[target]`.
+pub(super) fn strip_for_target(target: &mut Table, key: &str) {
+    let other = match key {
+        "url" => "service",
+        "service" => "url",
+        _ => return,
+    };
+    target.remove(other);
 }
 
 #[cfg(test)]
@@ -118,6 +137,8 @@ mod tests {
     fn a_choice_is_replaced_whole() {
         assert_eq!(merged("scenario = \"a\"\npause = \"1s\"\n", "[[step]]\n"), "pause=1s step=[1]");
         assert_eq!(merged("[load]\nvus = 1\n", "[[loads]]\n"), "loads=[1]");
+        assert_eq!(merged("target.url = \"u\"\n", "target.service = \"s\"\n"), "target={service=s}");
+        assert_eq!(merged("target.service = \"s\"\n", "target.url = \"u\"\n"), "target={url=u}");
         assert_eq!(merged("secrets = [\"A\", \"B\"]\n", "secrets = [\"C\"]\n"), "secrets=[3]");
         assert_eq!(merged("pause = { min = 1, max = 2 }\n", "pause = { mean = 3 }\n"), "pause={mean=3}");
     }

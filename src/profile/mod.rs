@@ -27,6 +27,7 @@ mod root;
 mod scenario;
 mod secrets;
 mod selector;
+mod service;
 mod sql;
 mod step;
 mod tags;
@@ -57,8 +58,9 @@ pub use place::{Location, Place, Placed, Source, SourceId, Sources};
 pub use scenario::{Pause, Scenario};
 pub use secrets::{MASK, Secrets};
 pub use selector::{Selection, SelectorKey};
+pub use service::{SCHEME, Service, ServicePort};
 pub use step::{Body, Capture, CaptureFrom, Step};
-pub use target::{Connections, Ready, Reuse, Target};
+pub use target::{At, Connections, Ready, Reuse, Target};
 pub use template::{Piece, Reference, Template};
 pub use threshold::Threshold;
 

@@ -101,9 +101,10 @@ pub(super) fn read<'t>(
         if let Some(node) = fields.get("mysql")
             && let Some(mut fields) = Fields::of(node, "mysql", "`[observe.mysql]`", findings)
         {
-            found.mysql = database::read(&mut fields, findings);
+            let context = found.kubernetes.as_ref().and_then(|cluster| cluster.context.as_deref());
+            found.mysql = database::read(&mut fields, context, findings);
             judging.push(Judging::of(ObserverKind::Mysql, &mut fields));
-            fields.finish(&["service", "pod"], findings);
+            fields.finish(&[], findings);
         }
         if let Some(node) = fields.get("logs")
             && let Some(mut fields) = Fields::of(node, "logs", "`[observe.logs]`", findings)

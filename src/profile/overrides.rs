@@ -91,6 +91,9 @@ fn put(node: &mut Node, path: &[(Segment, Place)], value: &Node, so_far: &str, f
             if rest.is_empty() && key == "executor" {
                 merge::strip_for_executor(table, value);
             }
+            if rest.is_empty() && so_far == "target" {
+                merge::strip_for_target(table, key);
+            }
             // The key's own place is the command line's: that is where an unknown one was written.
             if let Some((known, node)) = table.entries.iter_mut().find(|(known, _)| known.value == *key) {
                 if rest.is_empty() {

@@ -39,7 +39,9 @@ pub(super) fn read(root: &Node, called: &ScenarioNames, findings: &mut Findings)
     }
     let (observe, judging) = observe::read(fields.get("observe"), fields.get("observers"), findings);
     let cleanup = fields.get("cleanup").and_then(|node| cleanup::read(node, &observe, findings));
-    let target = fields.require("target", findings).and_then(|node| target::read(node, findings));
+    let context = observe.kubernetes.as_ref().and_then(|cluster| cluster.context.clone());
+    let target = fields.require("target", findings);
+    let target = target.and_then(|node| target::read(node, context.as_deref(), findings));
 
     let (load, several) = (fields.get("load"), fields.get("loads"));
     let own = load.is_some()

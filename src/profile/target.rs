@@ -8,14 +8,15 @@ use super::diagnostic::Diagnostic;
 use super::headers;
 use super::place::Placed;
 use super::reader::{self, Fields, Findings};
+use super::service::{self, Service};
 use super::template::{Reference, Template};
 use super::tree::Node;
 
 /// What is put under load, and how its connections live.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// Scheme, host, port and base path: `http` or `https`, no query, no user.
-    pub url: Placed<Uri>,
+    /// Where it is.
+    pub at: At,
     /// What to wait for before the load starts.
     pub ready: Option<Ready>,
     /// Headers of every request; a step's own of the same name goes before them.
@@ -26,6 +27,25 @@ pub struct Target {
     pub allow: Vec<Placed<Uri>>,
     /// Whether virtual users keep and send cookies; true by default.
     pub cookies: bool,
+}
+
+/// Where a target is.
+#[derive(Clone, Debug)]
+pub enum At {
+    /// Scheme, host, port and base path: `http` or `https`, no query, no user.
+    Url(Placed<Uri>),
+    /// The pods of a Service of Kubernetes, reached through its API server, without TLS.
+    Service(Placed<Service>),
+}
+
+impl Target {
+    /// Its URL; none of a Service.
+    pub fn url(&self) -> Option<&Uri> {
+        match &self.at {
+            At::Url(url) => Some(url),
+            At::Service(_) => None,
+        }
+    }
 }
 
 /// The request that says whether the service is up.
@@ -63,10 +83,23 @@ pub enum Reuse {
 }
 
 /// Reads `[target]`.
-pub(super) fn read(node: &Node, findings: &mut Findings) -> Option<Target> {
+pub(super) fn read(node: &Node, context: Option<&str>, findings: &mut Findings) -> Option<Target> {
     let mut fields = Fields::of(node, "target", "`[target]`", findings)?;
-    let url = fields.require("url", findings);
-    let url = url.and_then(|node| Some(Placed::new(url_of(node, "url", findings)?, node.place)));
+    let at = match fields.get("service") {
+        Some(node) => {
+            if let Some(url) = fields.get("url") {
+                findings.add(
+                    Diagnostic::new(node.place, "the target has a `service` and a `url`")
+                        .related(url.place, "the `url`")
+                        .help("a target is one of both: take the other out"),
+                );
+            }
+            service::read(node, "service", context, findings).map(At::Service)
+        }
+        None => fields
+            .require("url", findings)
+            .and_then(|node| Some(At::Url(Placed::new(url_of(node, "url", findings)?, node.place)))),
+    };
     let ready = fields.get("ready").and_then(|node| ready(node, findings));
     let headers = fields.get("headers").map(|node| headers::read(node, findings)).unwrap_or_default();
     for (_, template) in &headers {
@@ -84,8 +117,8 @@ pub(super) fn read(node: &Node, findings: &mut Findings) -> Option<Target> {
         fields.get("connections").and_then(|node| connections(node, findings)).unwrap_or_default();
     let allow = fields.get("allow").map(|node| allow(node, findings)).unwrap_or_default();
     let cookies = fields.get("cookies").and_then(|node| reader::truth(node, "cookies", findings));
-    fields.finish(&["service", "tls", "resolve"], findings);
-    Some(Target { url: url?, ready, headers, connections, allow, cookies: cookies.unwrap_or(true) })
+    fields.finish(&["tls", "resolve"], findings);
+    Some(Target { at: at?, ready, headers, connections, allow, cookies: cookies.unwrap_or(true) })
 }
 
 /// Where redirects may lead: `["https://login.example.com"]`.

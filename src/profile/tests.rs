@@ -98,7 +98,7 @@ fn the_built_in_profiles_load_in_an_empty_folder() {
     assert_eq!(stages(&case.profile("intensive")), [(120, 20), (300, 50), (120, 20), (60, 0)]);
     for name in BUILT_IN_PROFILES {
         let profile = case.profile(name);
-        assert_eq!(profile.target.url.to_string(), "http://localhost:5000/");
+        assert_eq!(profile.target.url().unwrap().to_string(), "http://localhost:5000/");
         assert_eq!(profile.target.ready.unwrap().within, Duration::from_secs(30));
         // What takes an observer is judged only where that is asked for.
         assert!(profile.observe.active.is_empty());
@@ -207,7 +207,7 @@ fn a_profile_may_extend_a_built_in_one_by_name() {
         .file("p.toml", "extends = \"quick\"\npause = \"1s\"\n[target]\nurl = \"http://api\"\n")
         .profile("p.toml");
     assert_eq!(stages(&profile), [(10, 20), (10, 30), (10, 0)]);
-    assert_eq!(profile.target.url.host(), Some("api"));
+    assert_eq!(profile.target.url().unwrap().host(), Some("api"));
     assert!(profile.target.ready.is_some(), "tables merge");
     assert_eq!(profile.scenarios[0].pause, Some(Pause::Fixed(Duration::from_secs(1))));
 }
@@ -232,7 +232,7 @@ fn everything_can_be_set_by_its_path() {
     assert_eq!(profile.target.connections.reuse, Reuse::Iteration);
     assert_eq!(profile.scenarios[0].steps[0].timeout, Duration::from_secs(5));
     assert_eq!(profile.thresholds[0].text, "p(99)<1s");
-    assert_eq!(profile.target.url.port_u16(), Some(1));
+    assert_eq!(profile.target.url().unwrap().port_u16(), Some(1));
 }
 
 #[test]
@@ -456,7 +456,7 @@ fn what_is_wrong_with_observers_is_said() {
         [thresholds]\nmysql_deadlocks = \"count==0\"\n\
         [[step]]\nname = \"a\"\nget = \"/\"\n";
     assert_snapshot!(sound(text).errors());
-    let access = "[observe.mysql]\nurl = \"mysql://root:Secret-123@db:x\"\ninterval = \"1ms\"\nservice = \"a/b:1\"\n\
+    let access = "[observe.mysql]\nurl = \"mysql://root:Secret-123@db:x\"\ninterval = \"1ms\"\n\
         [[step]]\nname = \"a\"\nget = \"/\"\n";
     let errors = sound(access).errors();
     assert!(!errors.contains("Secret-123"), "{errors}");
@@ -477,6 +477,31 @@ fn a_password_of_its_own_belongs_to_whom_the_url_names() {
     // The keys are those of somebody else.
     assert_eq!(password("url = \"mysql://bob@db\"\nuser = \"ann\"").1, None);
     assert_eq!(password("url = \"mysql://bob:his@db\"").1.as_deref(), Some("his"));
+}
+
+#[test]
+#[cfg(feature = "kubernetes")]
+fn a_target_is_a_url_or_a_service() {
+    let service = |target: &str| {
+        format!(
+            "target = {target}\nload = {{ executor = \"constant-vus\", duration = \"1s\" }}\n\
+             [[step]]\nname = \"a\"\nget = \"/\"\n[observe.kubernetes]\ncontext = \"c\"\nselector = \"a=b\"\n"
+        )
+    };
+    let case = |text: &str| Case::default().file("p.toml", text);
+    let profile = case(&service("{ service = \"shop/backend:http\" }")).profile("p.toml");
+    let At::Service(found) = &profile.target.at else { panic!("{:?}", profile.target.at) };
+    assert_eq!((found.to_string(), found.context.as_deref()), ("shop/backend:http".to_owned(), Some("c")));
+    // What comes later goes before what was there.
+    let over =
+        case(&service("{ service = \"shop/backend:http\" }")).set("target.url=http://x").profile("p.toml");
+    assert!(over.target.url().is_some());
+    let over =
+        case(&service("{ url = \"http://x\" }")).set("target.service=shop/backend:1").profile("p.toml");
+    assert!(over.target.url().is_none());
+    let errors = case(&service("{ url = \"http://x\", service = \"backend:1\" }")).errors();
+    assert!(errors.contains("has a `service` and a `url`"), "{errors}");
+    assert!(errors.contains("`backend:1` has no namespace"), "{errors}");
 }
 
 #[test]

@@ -417,6 +417,7 @@ fn run() -> Run {
         },
         target: "http://localhost:5000".into(),
         route: "direct".into(),
+        forward: None,
         start: "2026-11-23T21:00:00.123Z".into(),
         end: "2026-11-23T21:00:31.373Z".into(),
         duration: Ms(31_250.0),

@@ -135,7 +135,8 @@ pub struct Summary {
     /// What watched the cluster, the database and logs beside the load; one that the profile has and this run did
     /// not ask for stands here, too, as `inactive`.
     pub observers: Vec<Observer>,
-    /// The pods of the service under load, in order of birth; empty where no cluster was observed.
+    /// The pods of the service under load, in order of birth; empty where no cluster was observed, and requests were not
+    /// forwarded to them.
     pub pods: Vec<Pod>,
 }
 
@@ -149,6 +150,8 @@ pub struct Run {
     pub target: String,
     /// The way the requests took to the target, in words: `direct`, or through which forward to how many pods.
     pub route: String,
+    /// What the way through a cluster's API server cost; null where connections were made straight to the target.
+    pub forward: Option<Forward>,
     /// When the run began, RFC 3339.
     pub start: String,
     /// When the run ended, observers' following and clean-up included, RFC 3339.
@@ -169,6 +172,24 @@ pub struct Run {
     /// What a reader must know of how the run differed from its profile, one sentence each: overrides, the
     /// thresholds that hold by default, limits that palier set by itself.
     pub notes: Vec<String>,
+}
+
+/// Port-forwards through the API server of a Kubernetes cluster, one for each connection: a path for tests, which no
+/// request takes in production.
+pub struct Forward {
+    /// The Service: `mysql-app/flask-backend:5000`. What went to each of its pods stands in `pods`.
+    pub service: String,
+    /// The API server.
+    pub server: String,
+    /// How many port-forwards were opened.
+    pub connections: u64,
+    /// How many could not be opened, or broke in the middle of a request.
+    pub broken: u64,
+    /// How long it took to open them.
+    pub connecting: Trend,
+    /// One round trip on each, from palier through the API server to the node of the pod and back, measured by a ping
+    /// beside its first request: about what the path adds to every answer's time.
+    pub round_trip: Trend,
 }
 
 /// The profile that was run.

@@ -6,6 +6,7 @@
 mod metrics;
 mod observed;
 mod parts;
+mod route;
 
 use std::time::{Duration, SystemTime};
 
@@ -142,6 +143,7 @@ fn run(view: &View<'_>, circumstances: &Circumstances) -> out::Run {
             defaults.join(", ")
         ));
     }
+    notes.extend(route::notes(view));
     out::Run {
         id: plan.run.clone(),
         profile: out::Profile {
@@ -150,7 +152,8 @@ fn run(view: &View<'_>, circumstances: &Circumstances) -> out::Run {
             description: plan.description.as_deref().map(|text| view.mask(text)),
         },
         target: view.mask(&plan.target.url),
-        route: "direct".to_owned(),
+        route: view.mask(&route::words(view)),
+        forward: results.route.as_ref().map(|route| route::forward(view, route)),
         start: time(circumstances.start),
         end: time(circumstances.start + circumstances.duration),
         duration: circumstances.duration.into(),

@@ -1,7 +1,7 @@
 //! What observers saw, what happened, and what explains it.
 
 use super::View;
-use crate::metrics::{Feed, Line, Offset, Stretch, Track, Watch};
+use crate::metrics::{Feed, Line, Offset, RoutePod, Stretch, Track, Watch};
 use crate::plan::Observer;
 use crate::report::summary as out;
 use crate::report::summary::{Ms, ObserverState};
@@ -40,32 +40,49 @@ pub(super) fn observers(view: &View<'_>) -> Vec<out::Observer> {
     view.plan.observers.iter().zip(watches).map(|(observer, watch)| seen(view, observer, watch)).collect()
 }
 
-/// The pods of all observers, in order of birth.
+/// The pods of all observers, and those that requests went to, in order of birth.
 pub(super) fn pods(view: &View<'_>) -> Vec<out::Pod> {
     let watches = &view.results.observed.watches;
+    let mut routed: Vec<&RoutePod> = view.results.route.iter().flat_map(|route| &route.pods).collect();
     let mut all: Vec<_> =
         watches.iter().flat_map(|watch| watch.pods.iter().map(move |pod| (watch, pod))).collect();
     all.sort_by(|(_, a), (_, b)| (a.born, &a.name).cmp(&(b.born, &b.name)));
-    all.into_iter()
+    let mut pods: Vec<out::Pod> = (all.into_iter())
         .map(|(watch, pod)| {
             let labels = [("pod".to_owned(), pod.name.clone())];
             let most = |metric| {
                 let tracks = watch.tracks_of(metric, &labels);
                 tracks.flat_map(|track| &track.points).map(|point| point.value).reduce(f64::max)
             };
+            let to_it = routed.iter().position(|routed| routed.uid == pod.uid);
+            let requests = to_it.map(|index| routed.remove(index).requests);
             out::Pod {
                 name: view.mask(&pod.name),
                 born: pod.born.map(ms),
                 ready: pod.ready.map(ms),
                 gone: pod.gone.map(ms),
-                restarts: pod.restarts,
+                restarts: Some(pod.restarts),
                 last_reason: pod.last_reason.as_deref().map(|reason| view.mask(reason)),
                 cpu: most(Metric::PodCpu),
                 memory: most(Metric::PodMemory),
-                requests: None,
+                // One that is watched and was never ready got none.
+                requests: requests.or(view.results.route.is_some().then_some(0)),
             }
         })
-        .collect()
+        .collect();
+    // Those that no observer watched: what is known of them is what a Service says.
+    pods.extend(routed.into_iter().map(|pod| out::Pod {
+        name: view.mask(&pod.name),
+        born: None,
+        ready: Some(ms(pod.taken_in)),
+        gone: pod.left.map(ms),
+        restarts: None,
+        last_reason: None,
+        cpu: None,
+        memory: None,
+        requests: Some(pod.requests),
+    }));
+    pods
 }
 
 fn seen(view: &View<'_>, observer: &Observer, watch: &Watch) -> out::Observer {

@@ -131,7 +131,8 @@ pub(super) fn bench(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCo
     let mode = if says { ProgressMode::Auto } else { ProgressMode::None };
     let mut progress = Progress::new(Arc::clone(&plan), mode, Provider::detect(env), terminal);
     let nowhere = journal::Writer::nowhere();
-    let engaged = onlookers::run(&plan, &nowhere, Inbox { again, signals }, &mut progress, says);
+    let inbox = Inbox { again, signals };
+    let engaged = onlookers::run(&plan, None, &nowhere, inbox, &mut progress, says);
     let results = runtime.block_on(engaged);
     progress.finish();
 

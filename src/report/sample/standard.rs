@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::report::summary::{Evidence, Hint, ObservedSeries, Observer, ObserverState, Pod};
+use crate::report::summary::{Evidence, Forward, Hint, ObservedSeries, Observer, ObserverState, Pod};
 
 /// Name, start, length, target, replicas at its end.
 const STAGES: [(&str, u32, u32, f64); 5] = [
@@ -199,7 +199,10 @@ fn build(limited: bool) -> Summary {
             path: Some("profiles/standard.toml".into()),
             description: Some("Five stages over 3 min 30 s against the employees API".into()),
         },
-        route: "through the API server's port-forward to every ready pod of mysql-app/flask-backend".into(),
+        route: "through port-forwards of the API server https://192.168.49.2:8443 to 4 pods of \
+                mysql-app/flask-backend:5000"
+            .into(),
+        forward: Some(forward()),
         end: "2026-11-23T21:09:42.501Z".into(),
         duration: Ms(582_378.0),
         load_duration: Ms(f64::from(LENGTH) * 1e3),
@@ -522,11 +525,33 @@ fn pods() -> Vec<Pod> {
             born: Some(Ms(born)),
             ready: Some(Ms(ready)),
             gone: (n > 1).then_some(Ms(430_000.0 + n as f64 * 20_000.0)),
-            restarts: 0,
+            restarts: Some(0),
             last_reason: None,
             cpu: Some(cpu),
             memory: Some(memory),
             requests: Some(requests),
         })
         .collect()
+}
+
+/// 62 connections, each 30 s long, through an API server nearby.
+fn forward() -> Forward {
+    let trend = |avg: f64, min: f64, med: f64, max: f64| Trend {
+        avg: Some(Ms(avg)),
+        min: Some(Ms(min)),
+        med: Some(Ms(med)),
+        max: Some(Ms(max)),
+        p90: Some(Ms(max * 0.7)),
+        p95: Some(Ms(max * 0.8)),
+        p99: Some(Ms(max)),
+        count: 62,
+    };
+    Forward {
+        service: "mysql-app/flask-backend:5000".into(),
+        server: "https://192.168.49.2:8443".into(),
+        connections: 62,
+        broken: 0,
+        connecting: trend(14.1, 9.8, 12.9, 41.0),
+        round_trip: trend(1.4, 0.8, 1.2, 4.1),
+    }
 }

@@ -84,10 +84,11 @@ pub struct Pod {
     pub born: Option<Ms>,
     /// When it was ready for the first time, since the start of the load; null if it never was.
     pub ready: Option<Ms>,
-    /// When it was gone, since the start of the load; null where it still was there at the end.
+    /// When it was gone, since the start of the load; null where it still was there at the end. Where no observer
+    /// watched it, `ready` and `gone` are when the Service had it as ready, and had it no more.
     pub gone: Option<Ms>,
-    /// How often its containers were restarted during the run.
-    pub restarts: u64,
+    /// How often its containers were restarted during the run; null where no observer watched it.
+    pub restarts: Option<u64>,
     /// Why one of its containers ended last, or waits: `OOMKilled`, `CrashLoopBackOff`; null where none did.
     pub last_reason: Option<String>,
     /// The most CPU that it was seen to use, in cores.
