@@ -59,10 +59,11 @@ impl Where<'_> {
     /// What the requests go to.
     pub(super) fn target(&self, journal: &Journal) -> Result<Target, Failure> {
         if let Some(target) = &self.args.target {
-            return Ok(target.clone());
+            return Ok(Target::clone(target));
         }
         let url = self.open(&journal.target)?;
-        target(&url).map_err(|why| Failure::usage(why).help("give the address with `--target`"))
+        let found = target(&url);
+        found.map(|it| *it).map_err(|why| Failure::usage(why).help("give the address with `--target`"))
     }
 
     /// A text with the secrets in it.
@@ -72,17 +73,17 @@ impl Where<'_> {
 }
 
 /// An `http` or `https` URL, or a Service of Kubernetes.
-pub(super) fn target(text: &str) -> Result<Target, String> {
+pub(super) fn target(text: &str) -> Result<Box<Target>, String> {
     if let Some(service) = text.strip_prefix(SCHEME) {
         let service =
             service.parse().map_err(|why| format!("`{text}` {why}: {SCHEME}NAMESPACE/NAME:PORT"))?;
-        return Ok(Target::of_service(&service));
+        return Ok(Box::new(Target::of_service(&service)));
     }
     let uri: Uri = text.parse().map_err(|error| format!("`{text}` is no URL: {error}"))?;
     if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none() {
         return Err(format!("`{text}` is no URL with `http` or `https` and a host"));
     }
-    Ok(Target::of(&uri))
+    Ok(Box::new(Target::of(&uri)))
 }
 
 /// `Name: value`, as curl takes it.

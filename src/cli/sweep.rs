@@ -47,7 +47,7 @@ pub(super) struct Args {
     paths: Vec<PathBuf>,
     /// Where the target is now; what a path on it is stays the same
     #[arg(long, value_name = "URL", value_parser = errand::target)]
-    pub(super) target: Option<Target>,
+    pub(super) target: Option<Box<Target>>,
     /// A header for every request, instead of the journal's: "Name: value"
     #[arg(long = "header", value_name = "HEADER", value_parser = errand::header)]
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,

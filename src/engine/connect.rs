@@ -181,14 +181,12 @@ impl Dialer {
     }
 
     async fn ask(&self, way: &dyn Way) -> Result<Opened, Trouble> {
-        match tokio::time::timeout(self.connect_timeout, way.open()).await {
-            Ok(opened) => opened.map_err(|refusal| Trouble::new(refusal.kind, refusal.message)),
-            Err(_) => {
-                let patience = human_duration(self.connect_timeout);
-                let message = format!("no way to the target was opened within {patience}");
-                Err(Trouble::new(ErrorKind::ConnectTimeout, message))
-            }
-        }
+        let Ok(opened) = tokio::time::timeout(self.connect_timeout, way.open()).await else {
+            let patience = human_duration(self.connect_timeout);
+            let message = format!("no way to the target was opened within {patience}");
+            return Err(Trouble::new(ErrorKind::ConnectTimeout, message));
+        };
+        opened.map_err(|refusal| Trouble::new(refusal.kind, refusal.message))
     }
 }
 

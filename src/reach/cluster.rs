@@ -157,6 +157,10 @@ impl Cluster {
 
     /// What a question was answered with instead.
     pub(super) fn refusal(&self, error: &Error) -> String {
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "whatever else there is did not reach the API server"
+        )]
         match error {
             Error::Api(status) if status.code == 403 => {
                 format!("{} ({ROLE} has the Role that allows it)", status.message)

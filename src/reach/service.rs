@@ -218,18 +218,13 @@ pub(super) async fn look(
         None => Arc::new(Cluster::connect(service.context.as_deref()).await?),
     };
     let Service { namespace, name, .. } = &service;
-    let port = match port {
-        Some(port) => port,
-        None => {
-            let api: Api<v1::Service> = Api::namespaced(cluster.client.clone(), namespace);
-            match api.get_opt(name).await {
-                Ok(Some(found)) => PortName::of(&found, &service)?,
-                Ok(None) => {
-                    return Err(format!("there is no Service `{name}` in the namespace `{namespace}`"));
-                }
-                Err(error) => return Err(cluster.refusal(&error)),
-            }
-        }
+    let port = if let Some(port) = port {
+        port
+    } else {
+        let api: Api<v1::Service> = Api::namespaced(cluster.client.clone(), namespace);
+        let found = api.get_opt(name).await.map_err(|error| cluster.refusal(&error))?;
+        let missing = || format!("there is no Service `{name}` in the namespace `{namespace}`");
+        PortName::of(&found.ok_or_else(missing)?, &service)?
     };
     let api: Api<EndpointSlice> = Api::namespaced(cluster.client.clone(), namespace);
     let labels = ListParams::default().labels(&format!("kubernetes.io/service-name={name}"));
@@ -245,22 +240,18 @@ impl PortName {
             ServicePort::Number(number) => port.port == i32::from(*number),
             ServicePort::Name(name) => port.name.as_deref() == Some(name),
         };
-        match ports.iter().find(is_wanted) {
-            Some(port) => Ok(Self(port.name.clone().filter(|name| !name.is_empty()))),
-            None => {
-                let known: Vec<String> = (ports.iter())
-                    .map(|port| match &port.name {
-                        Some(name) => format!("{} ({name})", port.port),
-                        None => port.port.to_string(),
-                    })
-                    .collect();
-                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-                Err(format!(
-                    "the Service {}/{} has no port {}; it has {known}",
-                    wanted.namespace, wanted.name, wanted.port
-                ))
-            }
+        if let Some(port) = ports.iter().find(is_wanted) {
+            return Ok(Self(port.name.clone().filter(|name| !name.is_empty())));
         }
+        let known: Vec<String> = (ports.iter())
+            .map(|port| match &port.name {
+                Some(name) => format!("{} ({name})", port.port),
+                None => port.port.to_string(),
+            })
+            .collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let Service { namespace, name, port, .. } = wanted;
+        Err(format!("the Service {namespace}/{name} has no port {port}; it has {known}"))
     }
 }
 

@@ -22,7 +22,7 @@ const LARGEST: usize = 64 * 1024;
 
 /// The data channel of a port-forward.
 pub(super) struct Socket<S> {
-    socket: WebSocketStream<S>,
+    channel: WebSocketStream<S>,
     /// What was received and not read yet.
     unread: Bytes,
     /// Whether the first message of a channel has come, by channel.
@@ -39,9 +39,9 @@ pub(super) struct Socket<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// Begins to talk over a WebSocket, and sends a ping with the first bytes. The answer comes from the other end of
     /// the WebSocket, which is the kubelet of the pod's node: that is the round trip that palier's own path adds.
-    pub(super) fn new(socket: WebSocketStream<S>, on_pong: impl Fn(Duration) + Send + 'static) -> Self {
+    pub(super) fn new(channel: WebSocketStream<S>, on_pong: impl Fn(Duration) + Send + 'static) -> Self {
         let mut own = Self {
-            socket,
+            channel,
             unread: Bytes::new(),
             is_begun: [false; 2],
             is_over: false,
@@ -51,7 +51,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         };
         // Without an answer there is no figure, and no harm.
         let ping = Message::Ping(Bytes::from_static(b"palier"));
-        own.is_pinging = Pin::new(&mut own.socket).start_send(ping).is_ok();
+        own.is_pinging = Pin::new(&mut own.channel).start_send(ping).is_ok();
         own
     }
 
@@ -96,7 +96,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Socket<S> {
     ) -> Poll<io::Result<()>> {
         let own = &mut *self;
         while own.unread.is_empty() && !own.is_over {
-            match ready!(Pin::new(&mut own.socket).poll_next(cx)) {
+            match ready!(Pin::new(&mut own.channel).poll_next(cx)) {
                 Some(Ok(message)) => {
                     own.take(message)?;
                 }
@@ -115,12 +115,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Socket<S> {
         if buf.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        ready!(Pin::new(&mut self.socket).poll_ready(cx)).map_err(of_way)?;
+        ready!(Pin::new(&mut self.channel).poll_ready(cx)).map_err(of_way)?;
         let bytes = &buf[..buf.len().min(LARGEST)];
         let mut message = Vec::with_capacity(bytes.len() + 1);
         message.push(DATA);
         message.extend_from_slice(bytes);
-        Pin::new(&mut self.socket).start_send(Message::binary(message)).map_err(of_way)?;
+        Pin::new(&mut self.channel).start_send(Message::binary(message)).map_err(of_way)?;
         Poll::Ready(Ok(bytes.len()))
     }
 
@@ -128,12 +128,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Socket<S> {
         if std::mem::take(&mut self.is_pinging) {
             self.pinged = Some(Instant::now());
         }
-        Pin::new(&mut self.socket).poll_flush(cx).map_err(of_way)
+        Pin::new(&mut self.channel).poll_flush(cx).map_err(of_way)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // The whole WebSocket ends: the protocol has no way to end one direction.
-        Pin::new(&mut self.socket).poll_close(cx).map_err(of_way)
+        Pin::new(&mut self.channel).poll_close(cx).map_err(of_way)
     }
 }
 
@@ -154,6 +154,7 @@ fn of_pod(text: &str) -> io::Error {
 /// What went wrong on the way to the node of a pod.
 fn of_way(error: tungstenite::Error) -> io::Error {
     let text = format!("the port-forward through the API server broke: {error}");
+    #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else there is breaks the forward")]
     match error {
         tungstenite::Error::Io(error) => io::Error::new(error.kind(), text),
         tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed => {

@@ -1,7 +1,5 @@
 //! How requests travelled, where it was not straight, and what that cost.
 
-use std::time::Duration;
-
 use super::View;
 use super::metrics::trend;
 use crate::metrics::Route;
@@ -40,19 +38,17 @@ pub(super) fn notes(view: &View<'_>) -> Vec<String> {
     let target = &view.plan.target;
     let mut notes = Vec::new();
     if let Some(route) = &view.results.route {
-        let rounded =
-            |time: Duration| human_duration(Duration::from_micros(time.as_micros() as u64 / 10 * 10));
         let cost = match (route.round_trip.quantile(0.5), route.round_trip.quantile(0.95)) {
             (Some(half), Some(most)) => format!(
                 "a round trip on one took {} in the middle and {} at p95 ({} measured), which is in the time of every \
                  answer",
-                rounded(half),
-                rounded(most),
+                human_duration(half),
+                human_duration(most),
                 route.round_trip.count()
             ),
             _ => "what a round trip on one takes could not be measured".to_owned(),
         };
-        let opening = route.connecting.quantile(0.5).map(rounded);
+        let opening = route.connecting.quantile(0.5).map(human_duration);
         let opening = opening.map(|time| format!("; opening one took {time}")).unwrap_or_default();
         notes.push(format!(
             "The requests went {}: a path for tests, and none that production takes; {cost}{opening}.",

@@ -13,6 +13,7 @@ pub(crate) mod consumers;
 mod database;
 mod employees;
 mod endurance;
+mod forward;
 pub(crate) mod latency;
 mod reports;
 mod saturation;
