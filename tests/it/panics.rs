@@ -104,7 +104,7 @@ fn what_a_virtual_user_created_who_panics_is_undone_and_the_run_reports() {
     let (start, began) = (SystemTime::now(), Instant::now());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let (_sender, mut signals) = tokio::sync::mpsc::unbounded_channel();
-    let results = runtime.block_on(engine::run(Arc::new(torn), &writer, &mut signals, &mut Nobody));
+    let results = runtime.block_on(engine::run(Arc::new(torn), None, &writer, &mut signals, &mut Nobody));
 
     assert_eq!(results.generator.panics.len(), 1, "{:?}", results.generator.panics);
     assert!(results.generator.panics[0].starts_with("a virtual user panicked: index out of bounds"));
