@@ -124,9 +124,9 @@ impl Cluster {
 
     /// Why there is no port-forward. Whatever it is, no request was sent.
     fn refused(&self, error: &Error, pod: &str) -> Failed {
-        if let Error::UpgradeConnection(UpgradeConnectionError::ProtocolSwitch(status)) = error {
+        if let Some(status) = answered(error) {
             let server = &self.server;
-            let why = match *status {
+            let why = match status {
                 StatusCode::FORBIDDEN => format!(
                     "the API server at {server} forbids a port-forward to the pod {pod}: it takes the rights to `get` \
                      and `create` pods/portforward ({ROLE} has the Role)"
@@ -139,7 +139,7 @@ impl Cluster {
                     format!("the API server at {server} cannot reach the node of the pod {pod} ({other})")
                 }
             };
-            let of_pod = *status == StatusCode::NOT_FOUND || status.is_server_error();
+            let of_pod = status == StatusCode::NOT_FOUND || status.is_server_error();
             let refusal = Refusal { kind: ErrorKind::ConnectRefused, message: why };
             return Failed { refusal, of_pod };
         }
@@ -171,5 +171,15 @@ impl Cluster {
             Error::Api(status) => status.message.clone(),
             other => format!("the API server at {} cannot be asked: {}", self.server, chain(other)),
         }
+    }
+}
+
+/// The status that the API server answered with, where it answered.
+fn answered(error: &Error) -> Option<StatusCode> {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else there is did not reach the API server")]
+    match error {
+        Error::UpgradeConnection(UpgradeConnectionError::ProtocolSwitch(status)) => Some(*status),
+        Error::Api(status) => StatusCode::from_u16(status.code).ok(),
+        _ => None,
     }
 }
