@@ -36,6 +36,8 @@ pub mod engine;
 
 pub mod verdict;
 
+pub mod shard;
+
 pub mod report;
 
 pub mod summarize;

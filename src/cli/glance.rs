@@ -102,7 +102,7 @@ pub(super) fn moment(plan: &Plan, results: &Results, second: u64) -> Moment {
         moment.left = last.unwrap_or_default().saturating_sub(now);
         moment.at_most = true;
     } else if let [load] = &plan.loads[..] {
-        if let Some(all) = load.executor.iterations() {
+        if let Some(all) = plan.shard.iterations(&load.executor) {
             let spans = load.stages.iter().chain([&load.grace]);
             let done: u64 = spans.map(|span| results.iterations(*span).completed).sum();
             moment.stage = format!("{done} of {all} iterations");

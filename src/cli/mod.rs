@@ -5,6 +5,7 @@
 //!
 //! - `run`, `bench`, `check`, `doctor`, `demo`, `report`, `compare`, `trend`, `sweep`, `init`, `import`, `explain`, `schema`, `pages`: the commands
 //! - `baseline`, `history`: earlier runs that a run is compared with
+//! - `shard`, `merge`: a run in several processes
 //! - `planning`: from arguments to a plan, or to all that is wrong with the profile
 //! - `virtual_file`, `toml_text`: a profile that is no file
 //! - `outline`: a plan in words
@@ -34,6 +35,7 @@ mod import;
 mod init;
 mod leftovers;
 mod live;
+mod merge;
 mod onlookers;
 mod outline;
 mod pages;
@@ -44,6 +46,7 @@ mod run;
 mod run_id;
 mod schema;
 mod screen;
+mod shard;
 mod sight;
 mod signals;
 mod sweep;
@@ -77,6 +80,7 @@ Examples:
   palier doctor load.toml                        is all there that a run needs?
   palier report palier-report/summary.json       the reports of a run once more
   palier compare old/summary.json new/summary.json   has anything become slower?
+  palier merge shards/                           one verdict over all shards of a run
   palier sweep                                   undo what a killed run left behind
   palier bench -n 1000 -c 50 http://localhost:5000/health
   palier init github                             a profile, and a workflow that runs it
@@ -110,6 +114,8 @@ enum Command {
     Compare(compare::Args),
     /// Say at which run each metric of a history changed
     Trend(trend::Args),
+    /// Put the results of shards together: one verdict, and all reports
+    Merge(merge::Args),
     /// Undo what a killed run left behind
     Sweep(sweep::Args),
     /// Write a profile, and a pipeline file that runs it, into this repository
@@ -146,6 +152,7 @@ pub fn main(env: &Env, args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Report(args) => report::report(args, terminal),
         Command::Compare(args) => compare::compare(args, terminal),
         Command::Trend(args) => trend::trend(args),
+        Command::Merge(args) => merge::merge(args, env, terminal),
         Command::Sweep(args) => sweep::sweep(args, env, terminal),
         Command::Bench(args) => bench::bench(args, env, terminal),
         Command::Init(args) => init::init(args),

@@ -1,12 +1,13 @@
 //! From arguments to a plan, or to all that is wrong with the profile.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::failure::Failure;
 use super::{Env, demo};
 use crate::plan::{self, Plan, Settings};
-use crate::profile::{self, Disk, Override, Profile, Request, SCHEME};
+use crate::profile::{self, Disk, Files, Override, Profile, Request, SCHEME};
 use crate::units::{UnitError, parse_duration};
 
 /// What is to be run, and how it differs from what the profile says.
@@ -41,8 +42,35 @@ pub(super) struct Given<'a> {
 
 /// Reads the profile and lays out what a run of it does.
 pub(super) fn plan(args: &ProfileArgs, given: Given<'_>, env: &Env) -> Result<(Profile, Plan), Failure> {
-    let folder = std::env::current_dir()
-        .map_err(|error| Failure::other(error).while_doing("cannot tell which folder this is"))?;
+    plan_from(
+        args,
+        given,
+        Origin { folder: &here()?, variables: env.variables(), files: &Disk, kubeconfig: env.kubeconfig() },
+    )
+}
+
+/// The folder that relative paths start from.
+pub(super) fn here() -> Result<PathBuf, Failure> {
+    std::env::current_dir()
+        .map_err(|error| Failure::other(error).while_doing("cannot tell which folder this is"))
+}
+
+/// What texts a profile is made of.
+pub(super) struct Origin<'a> {
+    pub(super) folder: &'a Path,
+    pub(super) variables: &'a BTreeMap<String, String>,
+    pub(super) files: &'a dyn Files,
+    /// The kubeconfigs of this machine.
+    pub(super) kubeconfig: Vec<PathBuf>,
+}
+
+/// The same with a profile from anywhere.
+pub(super) fn plan_from(
+    args: &ProfileArgs,
+    given: Given<'_>,
+    origin: Origin<'_>,
+) -> Result<(Profile, Plan), Failure> {
+    let Origin { folder, variables, files, kubeconfig } = origin;
     let mut overrides: Vec<Override> = args.set.iter().cloned().map(Override::Set).collect();
     let path = "target.url";
     if let Some(value) = args.target.clone() {
@@ -59,15 +87,9 @@ pub(super) fn plan(args: &ProfileArgs, given: Given<'_>, env: &Env) -> Result<(P
     if let Some(demo) = given.demo {
         overrides.push(Override::Flag { flag: "--demo", path, value: demo.url() });
     }
-    let request =
-        Request { name: &args.profile, folder: &folder, overrides: &overrides, variables: env.variables() };
-    let profile = profile::load(&request, &Disk).map_err(|error| refused(&args.profile, error))?;
-    let settings = Settings {
-        run: given.run,
-        time_scale: args.time_scale,
-        wait: given.wait,
-        kubeconfig: env.kubeconfig(),
-    };
+    let request = Request { name: &args.profile, folder, overrides: &overrides, variables };
+    let profile = profile::load(&request, files).map_err(|error| refused(&args.profile, error))?;
+    let settings = Settings { run: given.run, time_scale: args.time_scale, wait: given.wait, kubeconfig };
     match plan::build(&profile, &settings) {
         Ok(plan) => Ok((profile, plan)),
         Err(diagnostics) => Err(Failure::Profile {

@@ -12,19 +12,23 @@ use super::exit::Ending;
 use super::failure::Failure;
 use super::history::History;
 use super::onlookers::{self, Inbox};
-use super::planning::{self, Given, ProfileArgs, plan};
+use super::planning::{self, Given, Origin, ProfileArgs};
 use super::progress::{Progress, ProgressMode};
+use super::shard::{self, Facts, Leaving, Reading};
 use super::terminal::Terminal;
 use super::{Env, ExitCode, OnWarn, demo, host, leftovers, outline, run_id, signals, terminal, way};
 use crate::compare::history::Entry;
 use crate::journal::{self, DatabaseCleanup, FolderError};
 use crate::metrics::Stop;
 use crate::observe::generator::limits::{self, Limits};
-use crate::plan::Plan;
+use crate::plan::{Plan, Shard};
+use crate::profile::Disk;
 use crate::report::console::{self, Look};
 use crate::report::write::{append_step_outputs, append_step_summary};
 use crate::report::{Format, Outputs, Summary, WriteError, annotations, comparison, step_outputs};
+use crate::shard::Noted;
 use crate::summarize::{Circumstances, summarize};
+use crate::units::human_duration;
 use crate::verdict::judge_beside;
 
 /// What is to be run, and what becomes of the result.
@@ -35,6 +39,7 @@ Examples:
   palier run standard --target https://staging.example.com --wait 2m
   palier run load.toml --set load.stages[2].target=50 --time-scale 0.1
   palier run load.toml --baseline last-week/summary.json
+  palier run load.toml --shard 2/8 --start-at 2026-11-25T12:30:00Z
 
 Exit codes, the first that applies:
   2     the command line or the profile is wrong; no load was made
@@ -59,6 +64,12 @@ pub(super) struct Args {
     /// Start the demo API, and run against it
     #[arg(long, conflicts_with = "target")]
     demo: bool,
+    /// Run one of several equal parts of the plan: 2/8. `palier merge` judges all of them together
+    #[arg(long, value_name = "I/N", value_parser = str::parse::<Shard>, conflicts_with_all = ["demo", "baseline"])]
+    shard: Option<Shard>,
+    /// Begin the load at that moment, by the clock of this machine: 2026-11-25T12:30:00Z, or @ and seconds since 1970
+    #[arg(long, value_name = "TIME", value_parser = shard::moment)]
+    start_at: Option<SystemTime>,
     /// Where the reports go
     #[arg(
         long,
@@ -107,17 +118,32 @@ pub(super) fn run(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode
     };
     // Before the profile is read, because its address becomes part of the plan.
     let demo = if args.demo { Some(demo::start()?) } else { None };
-    let given = Given { run: run_id::new(start, || fastrand::u32(..)), wait: args.wait, demo: demo.as_ref() };
-    let (profile, plan) = plan(&args.profile, given, env)?;
+    let run = run_id::new(start, || fastrand::u32(..));
+    let run = args.shard.map_or(run.clone(), |shard| run_id::of_shard(&run, shard));
+    let given = Given { run, wait: args.wait, demo: demo.as_ref() };
+    let (folder, noted) = (planning::here()?, Noted::new(&Disk));
+    let origin =
+        Origin { folder: &folder, variables: env.variables(), files: &noted, kubeconfig: env.kubeconfig() };
+    let (profile, mut plan) = planning::plan_from(&args.profile, given, origin)?;
+    plan.start_at = args.start_at;
     // What cannot be compared with is said before any load is made.
     let baseline = Baseline::read(&args.baseline)?;
     let history = args.history.as_deref().map(History::open).transpose()?;
     let destination = Destination::open(&args.out, env, &plan, &args.profile)?;
+    let reading = Reading { args: &args.profile, wait: args.wait, env, folder: &folder, noted: &noted };
+    let leaving =
+        args.shard.map(|shard| Leaving::open(shard, &args.out, &reading, &plan.secrets)).transpose()?;
+    if let Some(shard) = args.shard {
+        plan.take_part(shard);
+    }
     if args.verbose {
         terminal::say(&outline::in_full(&plan, &profile));
     }
     if !args.quiet {
         terminal::say(&outline::introduction(&plan, &profile));
+    }
+    if !args.quiet {
+        say_when(args, start);
     }
     if let Some(notice) = leftovers::notice(&destination.found, &args.out.display().to_string()) {
         terminal::say(&notice);
@@ -141,6 +167,14 @@ pub(super) fn run(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode
     progress.finish();
     let unwritten = destination.end_journal();
 
+    if let Some(leaving) = leaving {
+        if let Some(problem) = &unwritten {
+            terminal.complain(problem, None);
+        }
+        let notes = [notes(args, &plan), shortages].concat();
+        let facts = Facts { start, duration: began.elapsed(), notes, written: unwritten.is_none() };
+        return leaving.write(&plan, results, facts);
+    }
     let machine = host::host();
     let environment = ci::environment(env, &std::path::absolute(&args.out).unwrap_or_default());
     let recording = record(&plan, &results, &machine, start, &environment);
@@ -178,27 +212,49 @@ pub(super) fn run(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode
         let _ = destination.outputs.write_all(&summary);
     }
 
-    if let Some(path) = env.get("GITHUB_OUTPUT") {
-        let lines = step_outputs::render(&summary, &std::path::absolute(&args.out).unwrap_or_default());
-        if let Err(error) = append_step_outputs(Path::new(path), &lines) {
-            terminal.complain(&error, Some("`GITHUB_OUTPUT` names that file; unset it where there is none"));
-            ending.written = false;
-        }
-    }
-    ending.written &= tell(args, env, terminal, &destination, &summary, &problems);
+    ending.written &= hand_over(env, terminal, &args.out, &summary);
+    ending.written &= tell(args.verbose, env, terminal, &destination.outputs, &summary, &problems);
     Ok(ExitCode::of(ending, args.on_warn))
 }
 
+/// Says which part of the plan is carried out, and when.
+fn say_when(args: &Args, now: SystemTime) {
+    if let Some(shard) = args.shard {
+        terminal::say(&format!("shard {shard}: the plan is that of all {} together", shard.count()));
+    }
+    if let Some(at) = args.start_at {
+        let time = humantime::format_rfc3339_seconds(at);
+        match (at.duration_since(now), now.duration_since(at)) {
+            (Ok(left), _) => terminal::say(&format!("starts at {time}, in {}", human_duration(left))),
+            (_, Ok(late)) => {
+                terminal::say(&format!("note: `--start-at {time}` was {} ago", human_duration(late)));
+            }
+            (Err(_), Err(_)) => {}
+        }
+    }
+}
+
+/// Gives the steps that follow on GitHub what they may ask for; whether that could be done.
+pub(super) fn hand_over(env: &Env, terminal: Terminal, out: &Path, summary: &Summary) -> bool {
+    let Some(path) = env.get("GITHUB_OUTPUT") else { return true };
+    let lines = step_outputs::render(summary, &std::path::absolute(out).unwrap_or_default());
+    let written = append_step_outputs(Path::new(path), &lines);
+    if let Err(error) = &written {
+        terminal.complain(error, Some("`GITHUB_OUTPUT` names that file; unset it where there is none"));
+    }
+    written.is_ok()
+}
+
 /// Says how the run ended; whether that could be said.
-fn tell(
-    args: &Args,
+pub(super) fn tell(
+    verbose: bool,
     env: &Env,
     terminal: Terminal,
-    destination: &Destination<'_>,
+    outputs: &Outputs,
     summary: &Summary,
     problems: &[WriteError],
 ) -> bool {
-    let report = destination.outputs.path(Format::PAGE).display().to_string();
+    let report = outputs.path(Format::PAGE).display().to_string();
     let look = Look { colour: terminal.colour, width: terminal::width(), report: Some(&report) };
     let mut text = console::render(summary, &look);
     if Provider::detect(env) == Provider::GitHub {
@@ -207,9 +263,9 @@ fn tell(
     for problem in problems {
         terminal.complain(problem, None);
     }
-    if args.verbose {
+    if verbose {
         for format in Format::ALL {
-            terminal::say(&destination.outputs.path(format).display().to_string());
+            terminal::say(&outputs.path(format).display().to_string());
         }
     }
     let printed = terminal::print(&text);
@@ -331,7 +387,7 @@ fn notes(args: &Args, plan: &Plan) -> Vec<String> {
         notes.push(format!("The target is {}, from `--target`.", plan.target.url));
     }
     if let Some(wait) = args.wait {
-        let wait = crate::units::human_duration(wait);
+        let wait = human_duration(wait);
         notes.push(format!("The target was given {wait} to be ready (`--wait`)."));
     }
     for set in &args.profile.set {

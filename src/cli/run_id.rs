@@ -2,6 +2,8 @@
 
 use std::time::SystemTime;
 
+use crate::plan::Shard;
+
 /// Letters that cannot be taken for another: a person may have to type them.
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
@@ -16,6 +18,11 @@ pub(super) fn new(now: SystemTime, mut random: impl FnMut() -> u32) -> String {
     let letter = |n: u32| char::from(LETTERS[(random >> (5 * n)) as usize % LETTERS.len()]);
     let letters: String = (0..4).map(letter).collect();
     format!("{day}-{time}-{letters}")
+}
+
+/// The id of one shard of a run: no two of them create anything of the same name.
+pub(super) fn of_shard(run: &str, shard: Shard) -> String {
+    format!("{run}-{}of{}", shard.number(), shard.count())
 }
 
 /// Whether a text can be such an id, and so means nothing in SQL: it may come from a file that anybody wrote.
@@ -43,5 +50,7 @@ mod tests {
             assert!(!is_harmless(other), "{other}");
         }
         assert_ne!(new(start, || 1), new(start, || 2));
+        let longest = of_shard(&id, Shard::new(Shard::MOST, Shard::MOST).unwrap());
+        assert!(is_harmless(&longest), "{longest}");
     }
 }

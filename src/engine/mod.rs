@@ -40,7 +40,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
@@ -55,7 +55,7 @@ use self::worker::{Assignment, Farewell, Order, Report};
 use crate::journal::Writer;
 use crate::metrics::{Recorder, Results, Stop};
 use crate::observe::generator::Watch;
-use crate::plan::{Executor, Load, Plan, StepId, Target};
+use crate::plan::{Executor, Load, Plan, Shard, StepId, Target};
 use crate::reach::Way;
 use crate::words::Phase;
 
@@ -69,6 +69,9 @@ const UNDO_AFTER_ABORT: Duration = Duration::from_secs(30);
 
 /// How long a target may take to be ready where nobody waits for it.
 const A_LOOK: Duration = Duration::from_secs(5);
+
+/// Time for the threads to come up, so that nobody is late for the first moment.
+const COMING_UP: Duration = Duration::from_millis(50);
 
 /// Workers that have not ended this long after the last moment of the plan never will.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -151,7 +154,10 @@ async fn conduct(
         }
     };
     let dialer = match dialer {
-        Ok(dialer) => dialer,
+        Ok((dialer, ahead)) => {
+            results.clock.target_ahead = ahead;
+            dialer
+        }
         Err(why) => {
             results.stop = Stop::NotStarted(why);
             return results;
@@ -187,6 +193,17 @@ async fn conduct(
             results.stop = Stop::NotStarted(format!("setup failed: {why}"));
         }
     }
+    if results.stop == Stop::Done
+        && let Some(at) = plan.start_at
+    {
+        tokio::select! {
+            () = until(at) => {}
+            signal = next(signals) => {
+                results.stop = Stop::Interrupted(signal.0.to_owned());
+                hurried = true;
+            }
+        }
+    }
     if results.stop == Stop::Done {
         watcher.phase(RunPhase::Load);
         let shared: Vec<Option<String>> = caretaker.values.slots[..plan.shared_slots]
@@ -214,6 +231,16 @@ async fn conduct(
     results.add(crew.recorder.borrow_mut().take());
     results.cleanup.merge(&crew.cleanup.take());
     results
+}
+
+/// Waits until a moment by the clock on the wall, less what workers take to come up.
+async fn until(at: SystemTime) {
+    // In pieces, because that clock may be set meanwhile.
+    while let Ok(left) = at.duration_since(SystemTime::now() + COMING_UP)
+        && !left.is_zero()
+    {
+        tokio::time::sleep(left.min(Duration::from_secs(1))).await;
+    }
 }
 
 /// The next signal; never, if there can be none any more.
@@ -273,9 +300,9 @@ async fn load(
 ) -> Ending {
     let cores = std::thread::available_parallelism()
         .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX));
-    // Time for the threads to come up, so that nobody is late for the first moment.
-    let origin = Instant::now() + Duration::from_millis(50);
-    let mut watch = Watch::start();
+    let origin = Instant::now() + COMING_UP;
+    let (began, mut watch) = (SystemTime::now() + origin.duration_since(Instant::now()), Watch::start());
+    results.clock.began = Some(began);
     let (workers, orders, mut inbox) = employ(plan, gear, cores, origin);
     watcher.begins(origin);
     results.generator.workers = workers;
@@ -350,9 +377,12 @@ async fn load(
         Some(at) => at.saturating_duration_since(origin).min(plan.duration()),
         None => results.ends.iter().copied().max().unwrap_or_default().min(plan.duration()),
     };
+    // Against the monotonic clock: whoever compares shards must know that theirs was a clock all the time.
+    let by_the_clock = SystemTime::now().duration_since(began).unwrap_or_default();
+    results.clock.jumped = by_the_clock.abs_diff(origin.elapsed());
     watcher.ends(results, ended);
     for load in &plan.loads {
-        results.count_unstarted(load);
+        results.count_unstarted(load, plan.shard);
     }
     let used = watch.total();
     results.generator.cpu = used.cpu;
@@ -375,11 +405,11 @@ fn employ(
     cores: u32,
     origin: Instant,
 ) -> (u32, watch::Sender<Order>, UnboundedReceiver<Report>) {
-    let vus: u32 = plan.loads.iter().map(|load| load.executor.max_vus()).sum();
+    let vus = u32::try_from(plan.vus()).unwrap_or(u32::MAX);
     let workers = cores.min(vus).max(1);
     let (orders, order) = watch::channel(Order::Run);
     let (reports, inbox) = unbounded_channel();
-    let pools: Vec<_> = plan.loads.iter().map(shared_pool).collect();
+    let pools: Vec<_> = plan.loads.iter().map(|load| shared_pool(load, plan.shard)).collect();
     for number in 0..workers {
         let assignment = Assignment {
             plan: plan.clone(),
@@ -388,7 +418,7 @@ fn employ(
             origin,
             pools: pools.clone(),
             shared: gear.shared.to_vec(),
-            share: (number, workers),
+            part: (number, workers),
             orders: order.clone(),
             reports: reports.clone(),
         };
@@ -405,9 +435,9 @@ fn employ(
 }
 
 /// The iterations that all virtual users of a load share, where they share any.
-fn shared_pool(load: &Load) -> Arc<AtomicU64> {
+fn shared_pool(load: &Load, shard: Shard) -> Arc<AtomicU64> {
     let shares = matches!(load.executor, Executor::SharedIterations { .. });
-    Arc::new(AtomicU64::new(load.executor.iterations().filter(|_| shares).unwrap_or(0)))
+    Arc::new(AtomicU64::new(shard.iterations(&load.executor).filter(|_| shares).unwrap_or(0)))
 }
 
 /// Orders the workers to stop; returns when to wait for them no longer.

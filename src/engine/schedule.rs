@@ -201,7 +201,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::plan::SpanId;
+    use crate::plan::{Shard, SpanId};
 
     fn seconds(seconds: f64) -> Duration {
         Duration::from_secs_f64(seconds)
@@ -386,6 +386,32 @@ mod tests {
                 prop_assert!(whole.windows(2).all(|pair| pair[0] <= pair[1]));
                 prop_assert!(whole.last().is_none_or(|last| *last <= load.duration()));
             }
+        }
+
+        /// Whatever shards and workers there are: at every moment they are the whole plan.
+        #[test]
+        fn shards_are_the_whole_plan_at_every_moment(
+            load in any_ramp(), at in 0.0..1.0_f64, count in 1_u32..9, workers in 1_u32..4, rate in 0.1..200.0_f64, max_vus in 1_u32..20,
+        ) {
+            let all_shards = || (1..=count).filter_map(|number| Shard::new(number, count));
+            let of_workers = |worker| (worker, workers);
+            let at = load.duration().mul_f64(at);
+            let wanted = |vu: &u32| shifts(&load, *vu).iter().any(|shift| shift.start <= at && at < shift.stop);
+            let max = load.executor.max_vus();
+            let vus = all_shards()
+                .flat_map(|shard| (0..workers).flat_map(move |worker| shard.numbers(max, of_workers(worker))))
+                .filter(wanted)
+                .count();
+            prop_assert_eq!(vus, vus_at(&load, at) as usize);
+
+            let open = constant(rate, 3.0);
+            let whole: Vec<Duration> = DueTimes::of(&open, (0, 1)).collect();
+            let mut shared: Vec<Duration> = all_shards()
+                .flat_map(|shard| (0..workers).filter_map(move |worker| shard.arrivals(max_vus, of_workers(worker))))
+                .flat_map(|share| DueTimes::of(&open, share))
+                .collect();
+            shared.sort_unstable();
+            prop_assert_eq!(whole, shared);
         }
 
         #[test]

@@ -65,8 +65,8 @@ pub(super) struct Assignment {
     pub(super) pools: Vec<Arc<AtomicU64>>,
     /// Values that `setup` captured, by slot.
     pub(super) shared: Vec<Option<String>>,
-    /// The number of this worker, from 0, and how many there are.
-    pub(super) share: (u32, u32),
+    /// The number of this worker, from 0, and how many there are in this process.
+    pub(super) part: (u32, u32),
     pub(super) orders: watch::Receiver<Order>,
     pub(super) reports: UnboundedSender<Report>,
 }
@@ -102,7 +102,7 @@ fn broken(panic: String) -> Farewell {
 }
 
 async fn watch_over(assignment: Assignment) -> Farewell {
-    let Assignment { plan, dialer, pen, origin, pools, shared, share, mut orders, reports } = assignment;
+    let Assignment { plan, dialer, pen, origin, pools, shared, part, mut orders, reports } = assignment;
     let crew = Rc::new(Crew {
         recorder: RefCell::new(Recorder::new(&plan)),
         cleanup: RefCell::default(),
@@ -132,7 +132,7 @@ async fn watch_over(assignment: Assignment) -> Farewell {
         };
         let arrivals =
             load.executor.is_open().then(|| Arrivals::new(origin, load.end() + load.graceful_stop));
-        for number in (1..=load.executor.max_vus()).filter(|number| (number - 1) % share.1 == share.0) {
+        for number in crew.plan.shard.numbers(load.executor.max_vus(), part) {
             let wanted = Rc::new(if number <= load.executor.preallocated_vus() {
                 Wanted::preallocated(origin + load.end())
             } else {
@@ -158,7 +158,9 @@ async fn watch_over(assignment: Assignment) -> Farewell {
             hands.push(hand);
             tasks.push(task);
         }
-        if let Some(arrivals) = arrivals {
+        if let Some(arrivals) = arrivals
+            && let Some(share) = crew.plan.shard.arrivals(load.executor.max_vus(), part)
+        {
             let due = DueTimes::of(load, share);
             tasks.push(tokio::task::spawn_local(deal(crew.clone(), LoadId(index), due, arrivals)));
         }

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::Trend;
 use crate::words::{ErrorKind, Metric};
 
 /// Everything that is counted of the requests of one step in one span.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cell {
     /// Requests made, cut ones included (those cut by a signal or an abort excluded).
     pub requests: u64,
@@ -48,7 +50,7 @@ pub struct Cell {
 }
 
 /// How often a check held.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckCount {
     /// It held.
     pub passes: u64,
@@ -59,7 +61,7 @@ pub struct CheckCount {
 }
 
 /// How often an error of a kind occurred.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorCount {
     /// The kind.
     pub kind: ErrorKind,
@@ -72,7 +74,7 @@ pub struct ErrorCount {
 }
 
 /// The first error of its sort, as an example for the reader.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct FirstError {
     /// When the request started, counted from the start of the load.
     pub at: Duration,
@@ -83,7 +85,7 @@ pub struct FirstError {
 }
 
 /// The times of requests. The parts of one request add up: `duration` = `sending` + `waiting` + `receiving`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trends {
     /// `http_req_duration`.
     pub duration: Trend,
@@ -156,6 +158,18 @@ impl Cell {
             own.passes += add.passes;
             own.fails += add.fails;
             keep_first(&mut own.first, add.first.as_ref());
+        }
+    }
+
+    /// Changes every text that came from outside.
+    pub(super) fn edit_texts(&mut self, edit: &mut dyn FnMut(&mut String)) {
+        let of_checks = self.checks.iter_mut().filter_map(|check| check.first.as_mut());
+        let of_errors = self.error_kinds.iter_mut().map(|error| &mut error.first);
+        for first in of_checks.chain(of_errors).chain(&mut self.first_scenario_error) {
+            edit(&mut first.message);
+        }
+        for (_, cell) in &mut self.by_status {
+            cell.edit_texts(edit);
         }
     }
 

@@ -17,6 +17,7 @@
 use std::time::Duration;
 
 use hdrhistogram::Histogram as Hdr;
+use serde::{Deserialize, Serialize};
 
 /// Values up to here are told apart; longer ones are counted at it. The longest run that palier records.
 pub const LONGEST: Duration = Duration::from_nanos(LONGEST_NANOS);
@@ -31,8 +32,22 @@ const SUB_BUCKET_MASK: u64 = (1 << SUB_BUCKET_BITS) - 1;
 const PAGE_LEN: usize = 128;
 
 /// The bucket in which a value is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u16")]
 pub struct Bucket(u16);
+
+/// A number that is no bucket's.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no bucket {0}")]
+pub struct NoBucket(u16);
+
+impl TryFrom<u16> for Bucket {
+    type Error = NoBucket;
+
+    fn try_from(number: u16) -> Result<Self, NoBucket> {
+        if number <= Self::of(LONGEST_NANOS).0 { Ok(Self(number)) } else { Err(NoBucket(number)) }
+    }
+}
 
 impl Bucket {
     /// The bucket of a value; values above [`LONGEST`] are put there.
@@ -73,8 +88,10 @@ struct Page {
     counts: Box<[u64; PAGE_LEN]>,
 }
 
-/// Counts of values by bucket. Merging is exact, associative and commutative.
-#[derive(Clone, Debug, Default)]
+/// Counts of values by bucket. Merging is exact, associative and commutative. Kept in files as the buckets that hold
+/// values, with their counts.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<(Bucket, u64)>", into = "Vec<(Bucket, u64)>")]
 pub struct Histogram {
     /// In ascending order of their number.
     pages: Vec<Page>,
@@ -89,6 +106,22 @@ impl PartialEq for Histogram {
 }
 
 impl Eq for Histogram {}
+
+impl From<Histogram> for Vec<(Bucket, u64)> {
+    fn from(histogram: Histogram) -> Self {
+        histogram.buckets().collect()
+    }
+}
+
+impl From<Vec<(Bucket, u64)>> for Histogram {
+    fn from(buckets: Vec<(Bucket, u64)>) -> Self {
+        let mut histogram = Self::default();
+        for (bucket, count) in buckets {
+            histogram.add(bucket, count);
+        }
+        histogram
+    }
+}
 
 impl Histogram {
     /// Counts one value.
@@ -180,7 +213,7 @@ impl Histogram {
 }
 
 /// A histogram that is no longer recorded to, packed: 8 bytes a bucket that holds values.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Packed(Vec<(Bucket, u32)>);
 
 impl Packed {

@@ -30,7 +30,7 @@ pub use observed::{
     Watch,
 };
 pub use recorder::{Failure, Interval, IterationEnd, Recorder, Sample, Timings};
-pub use results::{Cleanup, DatabaseCleanup, Generator, Iterations, Leftover, Results, Stop};
+pub use results::{Cleanup, Clock, DatabaseCleanup, Generator, Iterations, Leftover, Results, Stop};
 pub use route::{Route, RoutePod};
 pub use seconds::{Point, Seconds, StepPoint};
 pub use trend::Trend;

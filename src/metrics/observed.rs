@@ -8,14 +8,16 @@
 
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use crate::words::{Metric, MetricKind};
 
 /// A moment of the run, counted from the start of the load; negative before it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Offset(i64);
 
 /// A stretch of the run: from here to there, both included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Stretch {
     /// Its beginning.
     pub from: Offset,
@@ -24,7 +26,7 @@ pub struct Stretch {
 }
 
 /// All that observers saw.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observed {
     /// By the place of the observer in [`crate::plan::Plan::observers`]; one that is inactive saw nothing.
     pub watches: Vec<Watch>,
@@ -33,7 +35,7 @@ pub struct Observed {
 }
 
 /// What one observer saw.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Watch {
     /// What it watched, in words: `MariaDB 10.11.14 at 127.0.0.1:3306`.
     pub source: Option<String>,
@@ -60,7 +62,7 @@ pub struct Watch {
 }
 
 /// An autoscaler, as it is set up.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Autoscaler {
     /// Its namespace.
     pub namespace: String,
@@ -77,7 +79,7 @@ pub struct Autoscaler {
 }
 
 /// A pod that was seen.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Pod {
     /// What tells it from another of the same name.
     pub uid: String,
@@ -96,7 +98,7 @@ pub struct Pod {
 }
 
 /// Something that was seen going wrong, of a kind that can be mended.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Symptom {
     /// When it was seen first.
     pub at: Offset,
@@ -111,7 +113,7 @@ pub struct Symptom {
 }
 
 /// What can go wrong in a cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum SymptomKind {
     /// There are no CPU figures of pods: the metrics API is not there, does not answer, or has nothing new to say.
     NoMetrics,
@@ -134,7 +136,7 @@ pub enum SymptomKind {
 }
 
 /// One way of looking at a source, at an interval of its own.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Feed {
     /// What is looked at, for messages: `SHOW GLOBAL STATUS`, or a file.
     pub name: String,
@@ -153,7 +155,7 @@ pub struct Feed {
 }
 
 /// One value over time.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Track {
     /// The metric.
     pub metric: Metric,
@@ -164,7 +166,7 @@ pub struct Track {
 }
 
 /// One value at one moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Reading {
     /// The moment.
     pub at: Offset,
@@ -176,7 +178,7 @@ pub struct Reading {
 }
 
 /// Something that happened.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Incident {
     /// When.
     pub at: Offset,
@@ -187,7 +189,7 @@ pub struct Incident {
 }
 
 /// A line that was found.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Line {
     /// When it was read.
     pub at: Offset,
@@ -392,6 +394,36 @@ impl Watch {
             None => {
                 self.tracks.push(Track { metric, labels: labels.to_vec(), points: vec![reading] });
             }
+        }
+    }
+
+    /// Changes every text that came from outside.
+    pub(super) fn edit_texts(&mut self, edit: &mut dyn FnMut(&mut String)) {
+        self.source.iter_mut().chain(&mut self.trouble).chain(&mut self.notes).for_each(&mut *edit);
+        for feed in &mut self.feeds {
+            edit(&mut feed.name);
+            feed.trouble.iter_mut().for_each(&mut *edit);
+        }
+        let labels = self.tracks.iter_mut().flat_map(|track| &mut track.labels);
+        for (_, value) in labels.chain(self.lines.iter_mut().flat_map(|line| &mut line.labels)) {
+            edit(value);
+        }
+        for (_, why) in &mut self.missing {
+            edit(why);
+        }
+        for Incident { text, evidence, .. } in &mut self.incidents {
+            edit(text);
+            evidence.iter_mut().for_each(&mut *edit);
+        }
+        for Line { source, text, .. } in &mut self.lines {
+            edit(source);
+            edit(text);
+        }
+        for pod in &mut self.pods {
+            pod.last_reason.iter_mut().for_each(&mut *edit);
+        }
+        for symptom in &mut self.symptoms {
+            symptom.evidence.iter_mut().for_each(&mut *edit);
         }
     }
 

@@ -1,15 +1,17 @@
 //! The merged results of a run.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
 
 use super::recorder::{Interval, Second};
 use super::seconds::{StepPoint, entry};
 use super::{Cell, Observed, Route, Seconds, Trend, Vitals};
-use crate::plan::{Cause, Load, Plan, Selection, Span, SpanId, StepId};
+use crate::plan::{Cause, Load, Plan, Selection, Shard, Span, SpanId, StepId};
 use crate::words::Phase;
 
 /// All that was measured in a run. Merging two of the same plan is exact, associative and commutative.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Results {
     n_steps: usize,
     /// By span, then step.
@@ -22,6 +24,8 @@ pub struct Results {
     pub elapsed: Duration,
     /// When each load was over, counted from the start: the end of its stages, or of its last iteration.
     pub ends: Vec<Duration>,
+    /// When that was by the clock on the wall.
+    pub clock: Clock,
     /// What ended it.
     pub stop: Stop,
     /// Whether a second signal ended it: nothing more is to be waited for.
@@ -40,8 +44,38 @@ pub struct Results {
     pub route: Option<Route>,
 }
 
+/// When a load was, by the clock of its machine, and what is known of that clock.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clock {
+    /// When the load began; of several shards, the first of them. `None` where there was no load.
+    pub began: Option<SystemTime>,
+    /// By how much the clock was put forward or back while the load went on.
+    pub jumped: Duration,
+    /// By how much the target's clock was ahead of this one when it said that it is ready: at least and at most so many
+    /// milliseconds (its `Date` has whole seconds). Of several, the widest. `None` where it did not say.
+    pub target_ahead: Option<(i64, i64)>,
+}
+
+impl Clock {
+    fn merge(&mut self, other: &Self) {
+        let earliest = |own: SystemTime, other: SystemTime| own.min(other);
+        self.began = both(self.began, other.began, earliest);
+        self.jumped = self.jumped.max(other.jumped);
+        let widest = |own: (i64, i64), other: (i64, i64)| (own.0.min(other.0), own.1.max(other.1));
+        self.target_ahead = both(self.target_ahead, other.target_ahead, widest);
+    }
+}
+
+/// What is known of two: of both, or of the one that is known.
+fn both<T>(own: Option<T>, other: Option<T>, join: impl FnOnce(T, T) -> T) -> Option<T> {
+    match (own, other) {
+        (Some(own), Some(other)) => Some(join(own, other)),
+        (own, other) => own.or(other),
+    }
+}
+
 /// What was deleted from the database after the run.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct DatabaseCleanup {
     /// What `verify` said before the load; `None` where it was not asked, or did not answer.
     pub before: Option<i64>,
@@ -53,8 +87,21 @@ pub struct DatabaseCleanup {
     pub trouble: Option<String>,
 }
 
+impl DatabaseCleanup {
+    /// Each of two deleted what was its own; of what they say of the same database, the greater stands, and who found
+    /// trouble is heard.
+    fn and(self, other: Self) -> Self {
+        Self {
+            before: self.before.max(other.before),
+            deleted: both(self.deleted, other.deleted, |own, other| own + other),
+            after: self.after.max(other.after),
+            trouble: self.trouble.max(other.trouble),
+        }
+    }
+}
+
 /// The iterations started in one span.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Iterations {
     /// Came to their end.
     pub completed: u64,
@@ -79,7 +126,7 @@ impl Iterations {
 }
 
 /// What ended the load. Of two, the later of this list stands for both.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Stop {
     /// Its plan was done.
     #[default]
@@ -93,7 +140,7 @@ pub enum Stop {
 }
 
 /// What the generator knows of itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Generator {
     /// `generator_lag`: lateness of the workers' heartbeats.
     pub lag: Trend,
@@ -124,7 +171,7 @@ pub struct Generator {
 }
 
 /// What the run created and undid.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cleanup {
     /// Things created by steps that have an `undo`.
     pub created: u64,
@@ -139,7 +186,7 @@ pub struct Cleanup {
 }
 
 /// Something that could not be undone.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Leftover {
     /// The step that created it.
     pub step: String,
@@ -277,6 +324,7 @@ impl Results {
             let own = entry(&mut self.ends, index);
             *own = (*own).max(*end);
         }
+        self.clock.merge(&other.clock);
         if other.stop > self.stop {
             self.stop = other.stop.clone();
         }
@@ -303,19 +351,53 @@ impl Results {
         if let Some(route) = &other.route {
             self.route.get_or_insert_default().merge(route);
         }
-        // They deleted from the same database; who found trouble is heard.
-        self.database_cleanup = self.database_cleanup.take().max(other.database_cleanup.clone());
+        let cleanup = self.database_cleanup.take();
+        self.database_cleanup = both(cleanup, other.database_cleanup.clone(), DatabaseCleanup::and);
     }
 
     /// Counts the iterations of a load that was planned by their number, and did not get to all of them.
-    pub fn count_unstarted(&mut self, load: &Load) {
-        if let (Some(planned), Some(span)) = (load.executor.iterations(), load.stages.first()) {
+    pub fn count_unstarted(&mut self, load: &Load, shard: Shard) {
+        if let (Some(planned), Some(span)) = (shard.iterations(&load.executor), load.stages.first()) {
             let started: u64 = (load.stages.iter().chain([&load.grace]))
                 .map(|span| self.iterations(*span))
                 .map(|iterations| iterations.completed + iterations.cut)
                 .sum();
             self.iterations[usize::from(span.0)].dropped = planned.saturating_sub(started);
         }
+    }
+
+    /// Changes every text that came from outside: secrets are masked in it before it goes into a file.
+    pub fn edit_texts(&mut self, edit: &mut dyn FnMut(&mut String)) {
+        for cell in self.cells.iter_mut().flatten() {
+            cell.edit_texts(edit);
+        }
+        for text in self.generator.panics.iter_mut().chain(&mut self.teardown_failures) {
+            edit(text);
+        }
+        match &mut self.stop {
+            Stop::Done => {}
+            Stop::Aborted(text) | Stop::Interrupted(text) | Stop::NotStarted(text) => edit(text),
+        }
+        for Leftover { step, request, reason } in &mut self.cleanup.left {
+            [step, request, reason].into_iter().for_each(&mut *edit);
+        }
+        if let Some(found) = &mut self.database_cleanup {
+            found.trouble.iter_mut().for_each(&mut *edit);
+        }
+        for watch in &mut self.observed.watches {
+            watch.edit_texts(edit);
+        }
+    }
+
+    /// Whether they can be those of a plan: they have its steps and spans. Results from a file may not.
+    pub fn fit(&self, plan: &Plan) -> bool {
+        let n_cells = plan.steps.len() * plan.spans.len();
+        self.n_steps == plan.steps.len()
+            && self.cells.len() == n_cells
+            && self.iterations.len() == plan.spans.len()
+            && self.ends.len() <= plan.loads.len()
+            && self.observed.watches.len() <= plan.observers.len()
+            && self.seconds.fit(plan)
     }
 
     /// The figures of one step in one span; `None` where it made no request there.

@@ -1,10 +1,12 @@
 //! How requests travelled, where it was not straight: what palier's own way costs, and which pod got what.
 
+use serde::{Deserialize, Serialize};
+
 use super::observed::Offset;
 use super::trend::Trend;
 
 /// A way through the API server of a cluster to the pods of a Service.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
     /// The Service: `mysql-app/flask-backend:5000`.
     pub service: String,
@@ -21,7 +23,7 @@ pub struct Route {
 }
 
 /// A pod, and what was sent to it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RoutePod {
     /// What tells it from another of the same name.
     pub uid: String,

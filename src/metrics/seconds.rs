@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Packed, Vitals};
+use crate::plan::Plan;
 use crate::words::ErrorKind;
 
 /// A series keeps at most this many points, an hour of seconds; then neighbours are merged, so that memory does
@@ -11,7 +14,7 @@ use crate::words::ErrorKind;
 const MOST_POINTS: u32 = 3_600;
 
 /// What happened in each second of the load, by the start of requests and the end of iterations.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seconds {
     /// How many seconds a point holds: 1, and twice as many each time that neighbours are merged.
     resolution: u32,
@@ -19,7 +22,7 @@ pub struct Seconds {
 }
 
 /// One point of the series.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Point {
     /// By step.
     pub steps: Vec<StepPoint>,
@@ -37,7 +40,7 @@ pub struct Point {
 }
 
 /// One step in one point of the series.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepPoint {
     /// Requests started.
     pub requests: u64,
@@ -72,6 +75,17 @@ impl Seconds {
     /// The points, the first at the start of the load.
     pub fn points(&self) -> &[Point] {
         &self.points
+    }
+
+    /// Whether it can be the series of a plan; one from a file may not.
+    pub(super) fn fit(&self, plan: &Plan) -> bool {
+        let fits = |point: &Point| {
+            let loads = [point.iterations.len(), point.vus.len(), point.vus_max.len()];
+            point.steps.len() <= plan.steps.len() && loads.iter().all(|n| *n <= plan.loads.len())
+        };
+        self.resolution.is_power_of_two()
+            && self.points.len() <= MOST_POINTS as usize
+            && self.points.iter().all(fits)
     }
 
     /// The point that holds a second of the load.

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::histogram::{Histogram, nanos};
 
 /// Times of one kind: count, sum, least and greatest are exact, quantiles are within +0.1 %.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trend {
     count: u64,
     /// In nanoseconds, as the two below; 128 bits, because a billion requests of a minute each overflow 64.

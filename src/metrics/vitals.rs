@@ -1,9 +1,11 @@
 //! What the generator used of the machine, second by second, each against its limit.
 
+use serde::{Deserialize, Serialize};
+
 /// What palier used in one second, and how much of it there was; `None` where the system does not say, or has no
 /// such limit. Of several seconds, shards or machines, the worst of each stands: that is what a limit is about, and it
 /// is the same in any order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vitals {
     /// CPU time, of the CPU time that palier may use.
     pub cpu: Option<Share>,
@@ -19,11 +21,11 @@ pub struct Vitals {
 }
 
 /// A share in millionths: whole numbers, so that results can be compared exactly.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Share(u32);
 
 /// So many, of so many that there may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Used {
     /// In use.
     pub count: u64,

@@ -122,6 +122,8 @@ pub fn build(profile: &Profile, settings: &Settings) -> Result<Plan, Vec<Diagnos
         observers: observer::observers(profile),
         cleanup: observer::cleanup(profile, &settings.run),
         secrets: profile.secrets.clone(),
+        shard: super::Shard::WHOLE,
+        start_at: None,
     };
     plan.thresholds = resolve::thresholds(profile, &plan, &mut diagnostics);
     diagnostics.sort_by_key(|diagnostic| diagnostic.place);

@@ -12,10 +12,11 @@ mod observer;
 mod query;
 mod request;
 mod resolve;
+mod shard;
 mod threshold;
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 pub use build::{Settings, build};
 pub use executor::{Executor, Stage};
@@ -25,6 +26,7 @@ pub use request::{
     Body, Capture, CaptureFrom, Check, CheckTest, Escape, JsonTest, JsonType, Path, Pause, Piece, Request,
     Slot, StatusMatch, StatusSet, Step, Template, TextTest, Value,
 };
+pub use shard::{NoShard, Shard};
 pub use threshold::{Aggregation, Bound, Cause, Operator, Selection, Threshold};
 
 pub use crate::profile::{Access, Address, Connections, Reuse, Secrets, Service, ServicePort, Tls};
@@ -92,6 +94,10 @@ pub struct Plan {
     pub cleanup: Option<DatabaseCleanup>,
     /// Values that must not appear in any output.
     pub secrets: Secrets,
+    /// The part of it that is this process's; all the rest is of the whole plan.
+    pub shard: Shard,
+    /// When the load starts, where that is agreed on; as soon as the target is ready, where it is not.
+    pub start_at: Option<SystemTime>,
 }
 
 /// What the requests go to.
@@ -196,6 +202,29 @@ impl Plan {
     /// How long the load is planned to last: until the last stage of the last load is over.
     pub fn duration(&self) -> Duration {
         self.loads.iter().map(Load::end).max().unwrap_or_default()
+    }
+
+    /// Makes it the plan of one shard. Thresholds are judged over all shards, so none ends this one; the first shard
+    /// alone observes what is beside the load, because all of them would see the same. Each deletes from the database
+    /// what is its own, and counts nothing there: the rows of the others come and go meanwhile.
+    pub fn take_part(&mut self, shard: Shard) {
+        self.shard = shard;
+        for threshold in &mut self.thresholds {
+            threshold.abort = None;
+        }
+        if let Some(cleanup) = self.cleanup.as_mut().filter(|_| shard.count() > 1) {
+            cleanup.verify = None;
+        }
+        if shard.number() > 1 {
+            for observer in &mut self.observers {
+                observer.active = false;
+            }
+        }
+    }
+
+    /// The most virtual users that this process has at once.
+    pub fn vus(&self) -> u64 {
+        self.loads.iter().map(|load| u64::from(self.shard.vus(load.executor.max_vus()))).sum()
     }
 
     /// The step of that id.

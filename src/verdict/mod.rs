@@ -58,6 +58,35 @@ pub struct Judged {
     pub reason: String,
 }
 
+impl Judgement {
+    /// The same of a run whose load was not that of its plan, for these reasons. Its figures say nothing of
+    /// performance under that plan, as they would not if palier had not kept up; the worst reason still comes first.
+    #[must_use]
+    pub fn of_other_load(mut self, plan: &Plan, reasons: Vec<Reason>) -> Self {
+        let Some(first) = reasons.first() else { return self };
+        let is_moot = |index: usize| {
+            matches!(plan.thresholds[index].section, Section::Performance | Section::Regression)
+        };
+        for (index, judged) in self.thresholds.iter_mut().enumerate() {
+            if is_moot(index) && judged.outcome != Outcome::Skipped {
+                judged.outcome = Outcome::Invalid;
+                judged.reason = format!("{}; this says nothing: {}", judged.reason, first.text);
+            }
+        }
+        for reason in &mut self.reasons {
+            if let Some(index) = reason.threshold.filter(|index| is_moot(*index)) {
+                reason.verdict = Verdict::Invalid;
+                reason.text.clone_from(&self.thresholds[index].reason);
+            }
+        }
+        self.sound = false;
+        self.reasons.splice(0..0, reasons);
+        self.reasons.sort_by_key(|reason| std::cmp::Reverse(reason.verdict));
+        self.verdict = self.reasons.iter().map(|reason| reason.verdict).max().unwrap_or(Verdict::Pass);
+        self
+    }
+}
+
 /// One reason for a verdict that is not a pass.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reason {

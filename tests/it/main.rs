@@ -19,6 +19,7 @@ mod readme;
 mod regression;
 mod reports;
 mod sessions;
+mod shards;
 mod signals;
 mod slow;
 mod support;

@@ -141,7 +141,7 @@ fn as_check(args: &[String]) -> Vec<String> {
     while let Some(arg) = rest.next() {
         match arg.as_str() {
             "--demo" | "-q" | "-v" | "--quiet" | "--verbose" => {}
-            "--out" | "--wait" | "--on-warn" | "--progress" => {
+            "--out" | "--wait" | "--on-warn" | "--progress" | "--shard" | "--start-at" => {
                 rest.next();
             }
             _ => check.push(arg.clone()),
@@ -214,7 +214,9 @@ fn the_pipelines_that_are_shown_are_those_of_the_examples() {
     let examples = [
         "ci/github/examples/load-test.yml",
         "ci/github/examples/nightly.yml",
+        "ci/github/examples/shards.yml",
         "ci/gitlab/examples/load-test.gitlab-ci.yml",
+        "ci/gitlab/examples/shards.gitlab-ci.yml",
         "ci/gitlab/templates/palier/template.yml",
     ];
     let examples = examples.map(|name| read(&root().join(name)));

@@ -50,7 +50,7 @@ impl Limits {
 
     /// What a plan needs and these limits do not grant, a sentence each.
     pub fn shortages(self, plan: &Plan) -> Vec<String> {
-        let vus: u64 = plan.loads.iter().map(|load| u64::from(load.executor.max_vus())).sum();
+        let vus = plan.vus();
         let mut shortages = Vec::new();
         let needed = vus + OTHER_DESCRIPTORS;
         if let Some(limit) = self.descriptors.filter(|limit| *limit < needed) {

@@ -17,6 +17,7 @@ mod forward;
 pub(crate) mod latency;
 mod reports;
 mod saturation;
+mod shards;
 mod undo;
 
 use std::fs::File;

@@ -1,0 +1,239 @@
+//! `palier merge`: the results of all shards, one verdict, and all reports.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::baseline::{Baseline, record};
+use super::exit::Ending;
+use super::failure::Failure;
+use super::history::History;
+use super::run::{hand_over, quoted, tell};
+use super::terminal::Terminal;
+use super::{Env, ExitCode, OnWarn, ci, host, shard};
+use crate::compare::history::Entry;
+use crate::metrics::Stop;
+use crate::report::Outputs;
+use crate::report::write::append_step_summary;
+use crate::report::{Format, Summary, WriteError, comparison};
+use crate::shard::{Assembly, Kept, decode};
+use crate::summarize::{Circumstances, summarize};
+use crate::units::human_duration;
+use crate::verdict::judge_beside;
+
+/// What is merged, and what becomes of it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  palier merge shards/                           all files shard-N-of-M.palier in that folder and below
+  palier merge a/shard-1-of-2.palier b/shard-2-of-2.palier --out palier-report
+
+Exit codes are those of `palier run`. Shards that are missing, there twice, of other plans or versions, or that did
+not begin together make the verdict invalid (98).")]
+pub(super) struct Args {
+    /// Results of shards, or folders that they are in
+    #[arg(value_name = "DIR|FILE", required = true)]
+    paths: Vec<PathBuf>,
+    /// Compare with this earlier run: its summary, or the folder it is in; may be given several times
+    #[arg(long, value_name = "SUMMARY.json")]
+    baseline: Vec<PathBuf>,
+    /// Keep the run in this file, a line a run, and judge it by the earlier ones in it, once there are eight
+    #[arg(long, value_name = "HISTORY.jsonl", env = "PALIER_HISTORY", hide_env_values = true)]
+    history: Option<PathBuf>,
+    /// Where the reports go
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "palier-report",
+        env = "PALIER_OUT",
+        hide_env_values = true
+    )]
+    out: PathBuf,
+    /// What a warning that does not hold makes of the exit code
+    #[arg(
+        long,
+        value_name = "CODE",
+        value_enum,
+        default_value_t,
+        env = "PALIER_ON_WARN",
+        hide_env_values = true
+    )]
+    on_warn: OnWarn,
+    /// Show where each report is
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+/// There is nothing to merge.
+#[derive(Debug, thiserror::Error)]
+enum Nothing {
+    #[error("there are no results of shards in {0}")]
+    Found(String),
+    #[error("no results of shards could be read: {0}")]
+    Readable(String),
+}
+
+/// Puts the shards together, judges them once, and writes every report.
+pub(super) fn merge(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode, Failure> {
+    let mut assembly = Assembly::default();
+    for path in files(&args.paths)? {
+        let file = path.display().to_string();
+        let doing = format!("cannot read `{file}`");
+        let bytes = fs::read(&path).map_err(|error| Failure::usage(error).while_doing(doing))?;
+        match decode(&bytes) {
+            Ok(part) => {
+                let plan = shard::lay_out(&part.recipe)?;
+                assembly.add(file, part, plan);
+            }
+            Err(why) => assembly.refuse(&file, &why),
+        }
+    }
+    let baseline = Baseline::read(&args.baseline)?;
+    let history = args.history.as_deref().map(History::open).transpose()?;
+    let outputs = Outputs::open(&args.out).map_err(Failure::other)?;
+    outputs.clear().map_err(Failure::other)?;
+    let kept: Vec<(String, Kept)> =
+        assembly.kept().iter().map(|(shard, kept)| (shard.to_string(), kept.clone())).collect();
+    let (mut plan, results, reasons) = assembly.finish().map_err(|reasons| {
+        let reasons: Vec<String> = reasons.into_iter().map(|reason| reason.text).collect();
+        Failure::usage(Nothing::Readable(reasons.join("; ")))
+    })?;
+    // The id that the first shard was given, without its number.
+    plan.run = (kept.first())
+        .map(|(_, kept)| kept.run.rsplit_once('-').map_or(kept.run.as_str(), |(run, _)| run).to_owned())
+        .unwrap_or_default();
+
+    let start = kept.iter().map(|(_, kept)| kept.start).min().unwrap_or_else(SystemTime::now);
+    let end = kept.iter().map(|(_, kept)| kept.start + kept.duration).max().unwrap_or(start);
+    let machine = kept.iter().find_map(|(_, kept)| serde_json::from_str(&kept.host).ok());
+    let machine = machine.unwrap_or_else(host::host);
+    let environment = ci::environment(env, &std::path::absolute(&args.out).unwrap_or_default());
+    // What is not the load of the plan is compared with nothing, and nothing later with it.
+    let recording =
+        if reasons.is_empty() { record(&plan, &results, &machine, start, &environment) } else { None };
+    let beside = recording.as_ref().and_then(|recording| baseline.beside(recording));
+    let entry = recording.as_ref().map(|recording| History::entry(&plan, recording, &environment));
+    let among = history.as_ref().zip(entry.as_ref()).map(|(history, entry)| history.judge(entry));
+    let judgement =
+        judge_beside(&plan, &results, beside.as_ref(), among.as_ref()).of_other_load(&plan, reasons);
+    let ending = Ending {
+        verdict: judgement.verdict,
+        interrupted: matches!(results.stop, Stop::Interrupted(_)),
+        written: true,
+    };
+    let circumstances = Circumstances {
+        start,
+        duration: end.duration_since(start).unwrap_or_default(),
+        environment,
+        host: machine,
+        memory: kept.iter().filter_map(|(_, kept)| kept.memory).max(),
+        command: command(args),
+        notes: notes(&kept),
+        history: among.as_ref().map(comparison::history),
+        regression: beside.as_ref().map(|it| comparison::regression(it.against, &it.base, &it.comparison)),
+        exit_code: ExitCode::of(ending, args.on_warn).code(),
+    };
+    let summary = summarize(&plan, &results, &judgement, &circumstances);
+    let kept = history
+        .zip(entry)
+        .map(|(history, entry)| history.append(&Entry { verdict: judgement.verdict, ..entry }));
+    let problems = kept.and_then(Result::err).into_iter().collect();
+    Ok(publish(args, env, terminal, &outputs, summary, ending, problems))
+}
+
+/// Writes what can be written, and says how it ended.
+fn publish(
+    args: &Args,
+    env: &Env,
+    terminal: Terminal,
+    outputs: &Outputs,
+    mut summary: Summary,
+    mut ending: Ending,
+    mut problems: Vec<WriteError>,
+) -> ExitCode {
+    let written = Format::ALL.map(|format| outputs.write(format, &summary).map(drop));
+    let page = env.get("GITHUB_STEP_SUMMARY").map(Path::new);
+    let page = page.map(|path| append_step_summary(path, &Format::Markdown.render(&summary)));
+    problems.extend(written.into_iter().chain(page).filter_map(Result::err));
+    if !problems.is_empty() {
+        // What could be written says how it ends, too.
+        ending.written = false;
+        summary.exit_code = ExitCode::of(ending, args.on_warn).code();
+        let _ = outputs.write_all(&summary);
+    }
+    ending.written &= hand_over(env, terminal, &args.out, &summary);
+    ending.written &= tell(args.verbose, env, terminal, outputs, &summary, &problems);
+    ExitCode::of(ending, args.on_warn)
+}
+
+/// The files that were named, and those of shards in the folders that were, in order of their paths.
+fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let mut found = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            let doing = format!("cannot look into `{}`", path.display());
+            search(path, 4, &mut found).map_err(|error| Failure::usage(error).while_doing(doing))?;
+        } else {
+            found.push(path.clone());
+        }
+    }
+    found.sort();
+    // A file that is named and lies in a folder that is named is meant once.
+    found.dedup();
+    if found.is_empty() {
+        let shown: Vec<String> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
+        let help = "`palier run --shard N/M` leaves `shard-N-of-M.palier` in its `--out`";
+        return Err(Failure::usage(Nothing::Found(shown.join(", "))).help(help));
+    }
+    Ok(found)
+}
+
+/// Artifacts of several jobs come each in a folder of its own.
+fn search(folder: &Path, depth: u32, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
+            if depth > 0 {
+                search(&path, depth - 1, found)?;
+            }
+        } else if path.extension().is_some_and(|extension| extension == "palier") {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn command(args: &Args) -> String {
+    let paths = args.paths.iter().map(|path| quoted(&path.display().to_string()));
+    ["palier".to_owned(), "merge".to_owned()].into_iter().chain(paths).collect::<Vec<_>>().join(" ")
+}
+
+/// What a reader must know of the shards, one sentence each.
+fn notes(kept: &[(String, Kept)]) -> Vec<String> {
+    let began = kept.iter().filter_map(|(_, kept)| kept.clock.began);
+    let mut notes = Vec::new();
+    if let (Some(first), Some(last)) = (began.clone().min(), began.max()) {
+        let apart = human_duration(last.duration_since(first).unwrap_or_default());
+        let (n, s) = (kept.len(), if kept.len() == 1 { "" } else { "s" });
+        notes.push(format!(
+            "The results of {n} shard{s} were merged; they began within {apart} of each other."
+        ));
+    }
+    if kept.iter().any(|(_, kept)| kept.clock.target_ahead.is_none()) {
+        notes.push(
+            "The clocks of the shards could not be compared: the target was not asked with `[target] ready`, or did not say what time it is.".to_owned(),
+        );
+    }
+    for (shard, kept) in kept {
+        if let Stop::Interrupted(signal) = &kept.stop {
+            notes.push(format!("Shard {shard} was interrupted by {signal}."));
+        }
+        for note in &kept.notes {
+            if !notes.contains(note) {
+                notes.push(note.clone());
+            }
+        }
+    }
+    notes
+}
