@@ -101,8 +101,8 @@ impl Vu {
                 }
                 self.keep_last_cookies(step, &answer, hop, &seed);
                 let end = match decoded(step, &mut answer) {
-                    Ok(()) => self.answered(step, &mut sample, &answer, timings.duration()),
-                    Err(trouble) => self.failed(step, &mut sample, trouble),
+                    None => self.answered(step, &mut sample, &answer, timings.duration()),
+                    Some(trouble) => self.failed(step, &mut sample, trouble),
                 };
                 if answer.headers.capacity() <= LARGEST_SPARE {
                     // Its values are slices of the buffer that the answer was read into, which they would keep.
@@ -284,18 +284,21 @@ impl Vu {
     }
 }
 
-/// Takes the compression off a body that somebody reads.
-fn decoded(step: &Step, answer: &mut Answer) -> Result<(), Trouble> {
-    if step.reads_body || answer.status >= 400 {
-        match decode(&answer.headers, &answer.body) {
-            Ok(Some(body)) => answer.body = body,
-            Ok(None) => {}
-            Err(trouble) if step.reads_body => return Err(trouble),
-            // Nobody but the example of an error would have shown it.
-            Err(_) => answer.body = Bytes::new(),
-        }
+/// Takes the compression off a body that somebody reads; what keeps it from being read.
+#[inline]
+fn decoded(step: &Step, answer: &mut Answer) -> Option<Trouble> {
+    if step.reads_body || answer.status >= 400 { unpack(step, answer) } else { None }
+}
+
+fn unpack(step: &Step, answer: &mut Answer) -> Option<Trouble> {
+    match decode(&answer.headers, &answer.body) {
+        Ok(Some(body)) => answer.body = body,
+        Ok(None) => {}
+        Err(trouble) if step.reads_body => return Some(trouble),
+        // Nobody but the example of an error would have shown it.
+        Err(_) => answer.body = Bytes::new(),
     }
-    Ok(())
+    None
 }
 
 /// What it is called that waiting was given up.
