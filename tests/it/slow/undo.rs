@@ -253,6 +253,12 @@ fn a_target_that_crashes_and_comes_back_is_left_as_it_was() {
     for name in &left {
         assert!(named.contains(&format!("\"{name}\"")), "nobody was told of {name}\n{named}");
     }
+    // What no request can undo is deleted by the statement of the profile, where sweep is asked for it.
+    let swept = with_password(run.then(["sweep", "palier-report", "--profile", "quick"]))
+        .env("MYSQL_URL", &format!("mysql://127.0.0.1:{}/businessdb", backend.mysql_port))
+        .env("MYSQL_USER", "observer")
+        .exit(0);
+    assert_eq!(backend.rows(), before, "{}", swept.stdout);
     let points = run.summary()["series"]["points"].clone();
     let last = points
         .as_array()
