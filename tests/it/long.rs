@@ -86,13 +86,14 @@ fn the_standard_run_judges_load_autoscaler_pods_and_database() {
     // Half of what two pods request, with ten users and the half second that they pause.
     bed.run(&["cost", "1300us"]);
     bed.run(&["app"]);
-    let port = bed.own_port(0).to_string();
-    bed.run(&["expose", "flask-backend", &port]);
     let before = backend.rows();
-    let target = format!("http://127.0.0.1:{port}");
-    let run = Palier::new(["run", "standard", "--observe", "kubernetes,mysql,logs", "--target", &target])
+    let run = Palier::new(["run", "standard", "--observe", "kubernetes,mysql,logs"])
+        .args(["--target", "service://mysql-app/flask-backend:5000"])
+        .args(["--set", "observe.mysql.service=mysql-app/mysql:3306"])
         .env("KUBECONFIG", bed.kubeconfig("kubeconfig-reader").to_str().expect("UTF-8"))
-        .env("MYSQL_URL", &backend.mysql_url("observer:observer-Password-1"))
+        .env("MYSQL_URL", "mysql:///businessdb")
+        .env("MYSQL_USER", "observer")
+        .env("MYSQL_PASSWORD", "observer-Password-1")
         .patience(Duration::from_secs(900))
         .finish();
     let summary = run.summary();
@@ -112,4 +113,10 @@ fn the_standard_run_judges_load_autoscaler_pods_and_database() {
     for observer in summary["observers"].as_array().expect("a list") {
         assert_eq!(observer["state"], "active", "{observer}");
     }
+    // All of it went through port-forwards of palier's own, to pods that it can tell apart.
+    let sent = |pod: &serde_json::Value| pod["requests"].as_u64().unwrap_or_default();
+    let sent: u64 = summary["pods"].as_array().expect("a list").iter().map(sent).sum();
+    let requests = run.count("/metrics/http_reqs/count");
+    assert!(sent >= requests, "{sent} were sent to pods, {requests} counted: more only by what undoes");
+    assert_eq!(summary["run"]["forward"]["broken"], 0, "{}", summary["run"]["forward"]);
 }
