@@ -42,7 +42,7 @@ fn reports_of_every_verdict_are_read() {
     if !consumers::are_there() {
         return;
     }
-    let _turn = super::take_turn();
+    let _turn = super::share_turn();
     let ok = Origin::start(Script::ok());
     let profile = steady(2, "1s");
     are_read(&Palier::run(&profile).target(&ok).exit(0).verdict("pass"), Page::Fast);

@@ -10,7 +10,7 @@ use crate::support::palier::Palier;
 #[test]
 #[ignore = "slow: starts Flask and MariaDB, half a minute"]
 fn sampling_costs_the_database_next_to_nothing_and_the_schedule_nothing() {
-    let _turn = crate::slow::take_turn();
+    let _turn = crate::slow::share_turn();
     let Some(backend) = Backend::start() else { return };
     let pid = backend.database_pid();
     let profile =
