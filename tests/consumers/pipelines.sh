@@ -179,7 +179,7 @@ inputs_are_text() {
   # The stand-in for palier shows its arguments: what is looked at is how they come to it.
   printf '#!/bin/sh\nfor arg; do printf "[%%s]\\n" "$arg"; done\nexit 7\n' > "$folder/show" && chmod +x "$folder/show"
   (cd "$folder" && PALIER=./show INPUT_PROFILE='a b; touch hacked' INPUT_TARGET='' INPUT_ARGS=$'--set\nload.vus=$(touch hacked)\n\n-q' \
-    INPUT_BASELINE=$'one.json\ntwo words.json' INPUT_VERSUS='' INPUT_HISTORY='' INPUT_ON_WARN=pass INPUT_OUT=out GITHUB_OUTPUT=outputs \
+    INPUT_BASELINE=$'one.json\ntwo words.json' INPUT_HISTORY='' INPUT_ON_WARN=pass INPUT_OUT=out GITHUB_OUTPUT=outputs \
     "$root/ci/github/run-palier" run > shown)
   [ $? -eq 7 ] && [ ! -e "$folder/hacked" ] && grep -qx 'exit-code=7' "$folder/outputs" || return 1
   diff "$folder/shown" - <<'SHOWN'
