@@ -47,10 +47,15 @@ pub(super) fn loads_line(plan: &Plan) -> String {
     }
 }
 
-/// What a run says first: which profile, which target, which load.
+/// What a run says first: which profile, which target, which load. What observers would sample that are not asked to
+/// is not judged, and not counted.
 pub(super) fn introduction(plan: &Plan, profile: &Profile) -> String {
-    let thresholds = plan.thresholds.iter().filter(|it| it.level == Level::Fail).count();
-    let warnings = plan.thresholds.len() - thresholds;
+    let is_asked = |kind| plan.observers.iter().any(|observer| observer.active && observer.kind() == kind);
+    let of_level = |level| {
+        let judged = plan.thresholds.iter().filter(|it| it.metric.observer().is_none_or(is_asked));
+        judged.filter(|it| it.level == level).count()
+    };
+    let (thresholds, warnings) = (of_level(Level::Fail), of_level(Level::Warn));
     let text = format!(
         "palier {} runs {} ({}) against {}\n{}, {}; {}, {}; run {}",
         env!("CARGO_PKG_VERSION"),
