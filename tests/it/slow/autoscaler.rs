@@ -108,7 +108,7 @@ fn until(what: impl Fn() -> bool) {
 #[test]
 #[ignore = "slow: brings up a Kubernetes cluster, and takes its autoscaler up and down again"]
 fn an_autoscaler_and_its_pods_are_watched_and_judged() {
-    let _turn = super::share_turn();
+    let _turn = super::take_turn();
     let Some(bed) = Bed::start(["--downscale", "10s"]) else { return };
     bed.run(&["app"]);
     bed.run(&["expose", "flask-backend", &bed.own_port(0).to_string()]);
