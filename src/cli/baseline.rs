@@ -12,6 +12,7 @@ use crate::report::summary::{Environment, Host};
 use crate::verdict::{Beside, is_sound};
 
 /// Earlier runs; none where none were asked for.
+#[derive(Default)]
 pub(super) struct Baseline(Vec<Recording>);
 
 impl Baseline {

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use super::conclusion::OnWarnArg;
 use super::exit::Ending;
 use super::failure::Failure;
 use super::terminal::Terminal;
-use super::{ExitCode, OnWarn, report, terminal};
+use super::{ExitCode, report, terminal};
 use crate::compare::{self, Recording, Terms};
 use crate::report::comparison::{self, Document, SCHEMA, console, markdown};
 use crate::report::recording;
@@ -38,16 +39,8 @@ pub(super) struct Args {
     /// How to say it
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     format: Form,
-    /// What a warning makes of the exit code: one that is inconclusive, or worse with doubts
-    #[arg(
-        long,
-        value_name = "CODE",
-        value_enum,
-        default_value_t,
-        env = "PALIER_ON_WARN",
-        hide_env_values = true
-    )]
-    on_warn: OnWarn,
+    #[command(flatten)]
+    on_warn: OnWarnArg,
 }
 
 /// How a comparison is shown.
@@ -80,7 +73,7 @@ pub(super) fn compare(args: &Args, terminal: Terminal) -> Result<ExitCode, Failu
     let terms = Terms { effect: args.effect.get(), ..Terms::default() };
     let comparison = compare::compare(&runs, &new, terms);
     let ending = Ending { verdict: comparison.verdict(), interrupted: false, written: true };
-    let code = ExitCode::of(ending, args.on_warn);
+    let code = ExitCode::of(ending, args.on_warn.on_warn);
     let regression = comparison::regression(Against::Baseline, &runs, &comparison);
     let new = comparison::run(&new.run);
     let text = match args.format {

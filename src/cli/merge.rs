@@ -4,22 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::baseline::{Baseline, record};
-use super::exit::Ending;
+use super::conclusion::{ConclusionArgs, Earlier, OnWarnArg, Over, conclude};
 use super::failure::Failure;
-use super::history::History;
-use super::run::{hand_over, quoted, tell};
+use super::run::quoted;
 use super::terminal::Terminal;
-use super::{Env, ExitCode, OnWarn, ci, host, shard};
-use crate::compare::history::Entry;
+use super::{Env, ExitCode, host, shard};
 use crate::metrics::Stop;
 use crate::report::Outputs;
-use crate::report::write::append_step_summary;
-use crate::report::{Format, Summary, WriteError, comparison};
 use crate::shard::{Assembly, Kept, decode};
-use crate::summarize::{Circumstances, summarize};
 use crate::units::human_duration;
-use crate::verdict::judge_beside;
 
 /// What is merged, and what becomes of it.
 #[derive(Debug, clap::Args)]
@@ -34,31 +27,8 @@ pub(super) struct Args {
     /// Results of shards, or folders that they are in
     #[arg(value_name = "DIR|FILE", required = true)]
     paths: Vec<PathBuf>,
-    /// Compare with this earlier run: its summary, or the folder it is in; may be given several times
-    #[arg(long, value_name = "SUMMARY.json")]
-    baseline: Vec<PathBuf>,
-    /// Keep the run in this file, a line a run, and judge it by the earlier ones in it, once there are eight
-    #[arg(long, value_name = "HISTORY.jsonl", env = "PALIER_HISTORY", hide_env_values = true)]
-    history: Option<PathBuf>,
-    /// Where the reports go
-    #[arg(
-        long,
-        value_name = "DIR",
-        default_value = "palier-report",
-        env = "PALIER_OUT",
-        hide_env_values = true
-    )]
-    out: PathBuf,
-    /// What a warning that does not hold makes of the exit code
-    #[arg(
-        long,
-        value_name = "CODE",
-        value_enum,
-        default_value_t,
-        env = "PALIER_ON_WARN",
-        hide_env_values = true
-    )]
-    on_warn: OnWarn,
+    #[command(flatten)]
+    conclusion: ConclusionArgs,
     /// Show where each report is
     #[arg(short, long)]
     verbose: bool,
@@ -88,13 +58,13 @@ pub(super) fn merge(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCo
             Err(why) => assembly.refuse(&file, &why),
         }
     }
-    let baseline = Baseline::read(&args.baseline)?;
-    let history = args.history.as_deref().map(History::open).transpose()?;
-    let outputs = Outputs::open(&args.out).map_err(Failure::other)?;
+    let ConclusionArgs { out, on_warn: OnWarnArg { on_warn }, .. } = &args.conclusion;
+    let earlier = Earlier::open(&args.conclusion)?;
+    let outputs = Outputs::open(out).map_err(Failure::other)?;
     outputs.clear().map_err(Failure::other)?;
     let kept: Vec<(String, Kept)> =
         assembly.kept().iter().map(|(shard, kept)| (shard.to_string(), kept.clone())).collect();
-    let (mut plan, results, reasons) = assembly.finish().map_err(|reasons| {
+    let (mut plan, results, other_load) = assembly.finish().map_err(|reasons| {
         let reasons: Vec<String> = reasons.into_iter().map(|reason| reason.text).collect();
         Failure::usage(Nothing::Readable(reasons.join("; ")))
     })?;
@@ -107,63 +77,19 @@ pub(super) fn merge(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCo
     let end = kept.iter().map(|(_, kept)| kept.start + kept.duration).max().unwrap_or(start);
     let machine = kept.iter().find_map(|(_, kept)| serde_json::from_str(&kept.host).ok());
     let machine = machine.unwrap_or_else(host::host);
-    let environment = ci::environment(env, &std::path::absolute(&args.out).unwrap_or_default());
-    // What is not the load of the plan is compared with nothing, and nothing later with it.
-    let recording =
-        if reasons.is_empty() { record(&plan, &results, &machine, start, &environment) } else { None };
-    let beside = recording.as_ref().and_then(|recording| baseline.beside(recording));
-    let entry = recording.as_ref().map(|recording| History::entry(&plan, recording, &environment));
-    let among = history.as_ref().zip(entry.as_ref()).map(|(history, entry)| history.judge(entry));
-    let judgement =
-        judge_beside(&plan, &results, beside.as_ref(), among.as_ref()).of_other_load(&plan, reasons);
-    let ending = Ending {
-        verdict: judgement.verdict,
-        interrupted: matches!(results.stop, Stop::Interrupted(_)),
-        written: true,
-    };
-    let circumstances = Circumstances {
+    let over = Over {
+        plan: &plan,
+        results: &results,
+        other_load,
         start,
         duration: end.duration_since(start).unwrap_or_default(),
-        environment,
         host: machine,
         memory: kept.iter().filter_map(|(_, kept)| kept.memory).max(),
         command: command(args),
         notes: notes(&kept),
-        history: among.as_ref().map(comparison::history),
-        regression: beside.as_ref().map(|it| comparison::regression(it.against, &it.base, &it.comparison)),
-        exit_code: ExitCode::of(ending, args.on_warn).code(),
     };
-    let summary = summarize(&plan, &results, &judgement, &circumstances);
-    let kept = history
-        .zip(entry)
-        .map(|(history, entry)| history.append(&Entry { verdict: judgement.verdict, ..entry }));
-    let problems = kept.and_then(Result::err).into_iter().collect();
-    Ok(publish(args, env, terminal, &outputs, summary, ending, problems))
-}
-
-/// Writes what can be written, and says how it ended.
-fn publish(
-    args: &Args,
-    env: &Env,
-    terminal: Terminal,
-    outputs: &Outputs,
-    mut summary: Summary,
-    mut ending: Ending,
-    mut problems: Vec<WriteError>,
-) -> ExitCode {
-    let written = Format::ALL.map(|format| outputs.write(format, &summary).map(drop));
-    let page = env.get("GITHUB_STEP_SUMMARY").map(Path::new);
-    let page = page.map(|path| append_step_summary(path, &Format::Markdown.render(&summary)));
-    problems.extend(written.into_iter().chain(page).filter_map(Result::err));
-    if !problems.is_empty() {
-        // What could be written says how it ends, too.
-        ending.written = false;
-        summary.exit_code = ExitCode::of(ending, args.on_warn).code();
-        let _ = outputs.write_all(&summary);
-    }
-    ending.written &= hand_over(env, terminal, &args.out, &summary);
-    ending.written &= tell(args.verbose, env, terminal, outputs, &summary, &problems);
-    ExitCode::of(ending, args.on_warn)
+    let concluded = conclude(over, earlier, *on_warn, env, out);
+    Ok(concluded.publish(&outputs, Vec::new(), args.verbose, env, terminal))
 }
 
 /// The files that were named, and those of shards in the folders that were, in order of their paths.

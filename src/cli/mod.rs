@@ -3,11 +3,13 @@
 //! The only room that prints, reads the environment, or decides an exit code; nobody imports it. What is said
 //! on the way goes to standard error, the result to standard output.
 //!
-//! - `run`, `bench`, `check`, `doctor`, `demo`, `report`, `compare`, `trend`, `sweep`, `init`, `import`, `explain`, `schema`, `pages`: the commands
+//! - `run`, `bench`, `check`, `doctor`, `demo`, `report`, `compare`, `trend`, `sweep`, `init`, `import`, `explain`,
+//!   `schema`, `pages`: the commands
+//! - `conclusion`: from results to a verdict, reports and an exit code
 //! - `baseline`, `history`: earlier runs that a run is compared with
 //! - `shard`, `merge`: a run in several processes
 //! - `planning`: from arguments to a plan, or to all that is wrong with the profile
-//! - `virtual_file`, `toml_text`: a profile that is no file
+//! - `virtual_file`, `toml_text`, `credentials`: a profile that is no file
 //! - `outline`: a plan in words
 //! - `onlookers`, `signals`: the run, watched and ended
 //! - `progress`, `live`, `glance`, `sight`, `screen`: what is shown of it while it goes on
@@ -21,6 +23,8 @@ mod bench;
 mod check;
 mod ci;
 mod compare;
+mod conclusion;
+mod credentials;
 mod demo;
 mod doctor;
 mod env;

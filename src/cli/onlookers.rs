@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
+use super::failure::Failure;
 use super::progress::Progress;
+use super::signals;
 use crate::engine::{self, RunPhase, Signal, Watcher};
 use crate::journal::Writer;
 use crate::metrics::{Results, Stop};
@@ -23,6 +26,20 @@ const CLEANUP: Duration = Duration::from_secs(60);
 pub(super) struct Inbox {
     pub(super) again: UnboundedSender<Signal>,
     pub(super) signals: UnboundedReceiver<Signal>,
+}
+
+impl Inbox {
+    /// A runtime for the run, in which signals are listened for from here on.
+    pub(super) fn listen() -> Result<(Runtime, Self), Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Failure::other(error).while_doing("cannot start a runtime"))?;
+        let entered = runtime.enter();
+        let heard = signals::listen();
+        let (again, signals) =
+            heard.map_err(|error| Failure::other(error).while_doing("cannot listen for signals"))?;
+        drop(entered);
+        Ok((runtime, Self { again, signals }))
+    }
 }
 
 /// Lets observers look, applies the load, and cleans the database up.

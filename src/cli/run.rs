@@ -1,35 +1,28 @@
 //! `palier run`: a load test from its profile to its verdict.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use clap::ValueEnum as _;
 
-use super::baseline::{Baseline, record};
-use super::ci::{self, Provider};
-use super::exit::Ending;
+use super::ci::Provider;
+use super::conclusion::{ConclusionArgs, Earlier, OnWarnArg, Over, conclude};
 use super::failure::Failure;
-use super::history::History;
 use super::onlookers::{self, Inbox};
 use super::planning::{self, Given, Origin, ProfileArgs};
 use super::progress::{Progress, ProgressMode};
 use super::shard::{self, Facts, Leaving, Reading};
 use super::terminal::Terminal;
-use super::{Env, ExitCode, OnWarn, demo, host, leftovers, outline, run_id, signals, terminal, way};
-use crate::compare::history::Entry;
+use super::{Env, ExitCode, OnWarn, demo, host, leftovers, outline, run_id, terminal, way};
 use crate::journal::{self, DatabaseCleanup, FolderError};
-use crate::metrics::Stop;
 use crate::observe::generator::limits::{self, Limits};
 use crate::plan::{Plan, Shard};
 use crate::profile::Disk;
-use crate::report::console::{self, Look};
-use crate::report::write::{append_step_outputs, append_step_summary};
-use crate::report::{Format, Outputs, Summary, WriteError, annotations, comparison, step_outputs};
+use crate::report::write::append_step_summary;
+use crate::report::{Outputs, WriteError};
 use crate::shard::Noted;
-use crate::summarize::{Circumstances, summarize};
 use crate::units::human_duration;
-use crate::verdict::judge_beside;
 
 /// What is to be run, and what becomes of the result.
 #[derive(Debug, clap::Args)]
@@ -55,12 +48,6 @@ pub(super) struct Args {
     /// How long to wait for the target to be ready, whatever the profile says
     #[arg(long, value_name = "DURATION", value_parser = planning::duration, env = "PALIER_WAIT", hide_env_values = true)]
     wait: Option<Duration>,
-    /// Compare with this earlier run: its summary, or the folder it is in; may be given several times
-    #[arg(long, value_name = "SUMMARY.json")]
-    baseline: Vec<PathBuf>,
-    /// Keep the run in this file, a line a run, and judge it by the earlier ones in it, once there are eight
-    #[arg(long, value_name = "HISTORY.jsonl", env = "PALIER_HISTORY", hide_env_values = true)]
-    history: Option<PathBuf>,
     /// Start the demo API, and run against it
     #[arg(long, conflicts_with = "target")]
     demo: bool,
@@ -70,25 +57,8 @@ pub(super) struct Args {
     /// Begin the load at that moment, by the clock of this machine: 2026-11-25T12:30:00Z, or @ and seconds since 1970
     #[arg(long, value_name = "TIME", value_parser = shard::moment)]
     start_at: Option<SystemTime>,
-    /// Where the reports go
-    #[arg(
-        long,
-        value_name = "DIR",
-        default_value = "palier-report",
-        env = "PALIER_OUT",
-        hide_env_values = true
-    )]
-    out: PathBuf,
-    /// What a warning that does not hold makes of the exit code
-    #[arg(
-        long,
-        value_name = "CODE",
-        value_enum,
-        default_value_t,
-        env = "PALIER_ON_WARN",
-        hide_env_values = true
-    )]
-    on_warn: OnWarn,
+    #[command(flatten)]
+    conclusion: ConclusionArgs,
     /// How to show what is going on
     #[arg(
         long,
@@ -110,12 +80,7 @@ pub(super) struct Args {
 /// Runs the load test. Whatever comes of the load, every report is written that can be.
 pub(super) fn run(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode, Failure> {
     let (start, began) = (SystemTime::now(), Instant::now());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::other(error).while_doing("cannot start a runtime"))?;
-    let (again, signals) = {
-        let _entered = runtime.enter();
-        signals::listen().map_err(|error| Failure::other(error).while_doing("cannot listen for signals"))?
-    };
+    let (runtime, inbox) = Inbox::listen()?;
     // Before the profile is read, because its address becomes part of the plan.
     let demo = if args.demo { Some(demo::start()?) } else { None };
     let run = run_id::new(start, || fastrand::u32(..));
@@ -126,13 +91,11 @@ pub(super) fn run(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode
         Origin { folder: &folder, variables: env.variables(), files: &noted, kubeconfig: env.kubeconfig() };
     let (profile, mut plan) = planning::plan_from(&args.profile, given, origin)?;
     plan.start_at = args.start_at;
-    // What cannot be compared with is said before any load is made.
-    let baseline = Baseline::read(&args.baseline)?;
-    let history = args.history.as_deref().map(History::open).transpose()?;
-    let destination = Destination::open(&args.out, env, &plan, &args.profile)?;
+    let ConclusionArgs { out, on_warn: OnWarnArg { on_warn }, .. } = &args.conclusion;
+    let earlier = Earlier::open(&args.conclusion)?;
+    let destination = Destination::open(out, env, &plan, &args.profile)?;
     let reading = Reading { args: &args.profile, wait: args.wait, env, folder: &folder, noted: &noted };
-    let leaving =
-        args.shard.map(|shard| Leaving::open(shard, &args.out, &reading, &plan.secrets)).transpose()?;
+    let leaving = args.shard.map(|shard| Leaving::open(shard, out, &reading, &plan.secrets)).transpose()?;
     if let Some(shard) = args.shard {
         plan.take_part(shard);
     }
@@ -145,7 +108,7 @@ pub(super) fn run(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode
     if !args.quiet {
         say_when(args, start);
     }
-    if let Some(notice) = leftovers::notice(&destination.found, &args.out.display().to_string()) {
+    if let Some(notice) = leftovers::notice(&destination.found, &out.display().to_string()) {
         terminal::say(&notice);
     }
 
@@ -159,7 +122,6 @@ pub(super) fn run(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode
     let plan = Arc::new(plan);
     let mode = if args.quiet { ProgressMode::None } else { args.progress };
     let mut progress = Progress::new(Arc::clone(&plan), mode, Provider::detect(env), terminal);
-    let inbox = Inbox { again, signals };
     let forward = way::to(&plan.target)?;
     let engaged =
         onlookers::run(&plan, forward.as_ref(), &destination.journal, inbox, &mut progress, !args.quiet);
@@ -175,46 +137,19 @@ pub(super) fn run(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode
         let facts = Facts { start, duration: began.elapsed(), notes, written: unwritten.is_none() };
         return leaving.write(&plan, results, facts);
     }
-    let machine = host::host();
-    let environment = ci::environment(env, &std::path::absolute(&args.out).unwrap_or_default());
-    let recording = record(&plan, &results, &machine, start, &environment);
-    let beside = recording.as_ref().and_then(|recording| baseline.beside(recording));
-    let entry = recording.as_ref().map(|recording| History::entry(&plan, recording, &environment));
-    let among = history.as_ref().zip(entry.as_ref()).map(|(history, entry)| history.judge(entry));
-    let judgement = judge_beside(&plan, &results, beside.as_ref(), among.as_ref());
-    let mut ending = Ending {
-        verdict: judgement.verdict,
-        interrupted: matches!(results.stop, Stop::Interrupted(_)),
-        written: true,
-    };
-    let circumstances = Circumstances {
+    let over = Over {
+        plan: &plan,
+        results: &results,
+        other_load: Vec::new(),
         start,
         duration: began.elapsed(),
-        environment,
-        host: machine,
+        host: host::host(),
         memory: host::peak_memory(),
         command: command(args, &plan),
         notes: [notes(args, &plan), shortages].concat(),
-        history: among.as_ref().map(comparison::history),
-        regression: beside.as_ref().map(|it| comparison::regression(it.against, &it.base, &it.comparison)),
-        exit_code: ExitCode::of(ending, args.on_warn).code(),
     };
-    let mut summary = summarize(&plan, &results, &judgement, &circumstances);
-    let mut problems = destination.write(&summary);
-    problems.extend(unwritten);
-    if let (Some(history), Some(entry)) = (&history, entry) {
-        problems.extend(history.append(&Entry { verdict: judgement.verdict, ..entry }).err());
-    }
-    if !problems.is_empty() {
-        // What could be written says how the run ends, too.
-        ending.written = false;
-        summary.exit_code = ExitCode::of(ending, args.on_warn).code();
-        let _ = destination.outputs.write_all(&summary);
-    }
-
-    ending.written &= hand_over(env, terminal, &args.out, &summary);
-    ending.written &= tell(args.verbose, env, terminal, &destination.outputs, &summary, &problems);
-    Ok(ExitCode::of(ending, args.on_warn))
+    let concluded = conclude(over, earlier, *on_warn, env, out);
+    Ok(concluded.publish(&destination.outputs, unwritten.into_iter().collect(), args.verbose, env, terminal))
 }
 
 /// Says which part of the plan is carried out, and when.
@@ -234,61 +169,17 @@ fn say_when(args: &Args, now: SystemTime) {
     }
 }
 
-/// Gives the steps that follow on GitHub what they may ask for; whether that could be done.
-pub(super) fn hand_over(env: &Env, terminal: Terminal, out: &Path, summary: &Summary) -> bool {
-    let Some(path) = env.get("GITHUB_OUTPUT") else { return true };
-    let lines = step_outputs::render(summary, &std::path::absolute(out).unwrap_or_default());
-    let written = append_step_outputs(Path::new(path), &lines);
-    if let Err(error) = &written {
-        terminal.complain(error, Some("`GITHUB_OUTPUT` names that file; unset it where there is none"));
-    }
-    written.is_ok()
-}
-
-/// Says how the run ended; whether that could be said.
-pub(super) fn tell(
-    verbose: bool,
-    env: &Env,
-    terminal: Terminal,
-    outputs: &Outputs,
-    summary: &Summary,
-    problems: &[WriteError],
-) -> bool {
-    let report = outputs.path(Format::PAGE).display().to_string();
-    let look = Look { colour: terminal.colour, width: terminal::width(), report: Some(&report) };
-    let mut text = console::render(summary, &look);
-    if Provider::detect(env) == Provider::GitHub {
-        text += &annotations::render(summary);
-    }
-    for problem in problems {
-        terminal.complain(problem, None);
-    }
-    if verbose {
-        for format in Format::ALL {
-            terminal::say(&outputs.path(format).display().to_string());
-        }
-    }
-    let printed = terminal::print(&text);
-    if let Err(error) = printed {
-        Failure::other(error).while_doing("cannot print the result").tell(env, terminal);
-        return false;
-    }
-    true
-}
-
 /// Where reports and the journal go.
-struct Destination<'a> {
+struct Destination {
     outputs: Outputs,
     journal: journal::Writer,
     /// Journals of earlier runs with something in them.
     found: Vec<journal::Found>,
-    /// The page of the job on GitHub.
-    step_summary: Option<&'a Path>,
 }
 
-impl<'a> Destination<'a> {
+impl Destination {
     /// Makes sure that reports can be written, before any load is made, and begins the journal.
-    fn open(folder: &Path, env: &'a Env, plan: &Plan, profile: &ProfileArgs) -> Result<Self, Failure> {
+    fn open(folder: &Path, env: &Env, plan: &Plan, profile: &ProfileArgs) -> Result<Self, Failure> {
         let outputs = Outputs::open(folder).map_err(Failure::other)?;
         let (path, found) = journal::make_room(folder).map_err(|error| match error {
             FolderError::InUse { .. } => Failure::usage(error),
@@ -299,17 +190,16 @@ impl<'a> Destination<'a> {
         let database = DatabaseCleanup { profile: profile.profile.clone(), set: profile.set.clone() };
         let journal = journal::Writer::create(&path, plan, deletes.then_some(&database));
         let journal = journal.map_err(|error| Failure::other(error).while_doing(doing()))?;
-        let step_summary = env.get("GITHUB_STEP_SUMMARY").map(Path::new);
-        if let Some(path) = step_summary {
+        if let Some(path) = env.get("GITHUB_STEP_SUMMARY") {
             // Nothing is appended, but the file is opened for it.
-            append_step_summary(path, "").map_err(|error| {
+            append_step_summary(Path::new(path), "").map_err(|error| {
                 Failure::other(error)
                     .help("`GITHUB_STEP_SUMMARY` names that file; unset it where there is none")
             })?;
         }
         // Should this run be killed, nobody finds the verdict of the one before.
         outputs.clear().map_err(Failure::other)?;
-        Ok(Self { outputs, journal, found, step_summary })
+        Ok(Self { outputs, journal, found })
     }
 
     /// Ends the journal; why it is not whole, if it is not.
@@ -318,18 +208,12 @@ impl<'a> Destination<'a> {
         let source = std::io::Error::new(error.kind(), error.to_string());
         Some(WriteError::File { path: self.journal.path()?.to_owned(), source })
     }
-
-    /// Writes all that can be; why the others cannot.
-    fn write(&self, summary: &Summary) -> Vec<WriteError> {
-        let written = Format::ALL.map(|format| self.outputs.write(format, summary).map(drop));
-        let page = self.step_summary.map(|path| append_step_summary(path, &Format::Markdown.render(summary)));
-        written.into_iter().chain(page).filter_map(Result::err).collect()
-    }
 }
 
 /// The command that runs the same again: what came from variables of the environment stands in it as an option.
 fn command(args: &Args, plan: &Plan) -> String {
-    let Args { profile, wait, demo, on_warn, baseline, history, .. } = args;
+    let Args { profile, wait, demo, conclusion, .. } = args;
+    let ConclusionArgs { baseline, history, on_warn: OnWarnArg { on_warn }, .. } = conclusion;
     let mut words = vec!["palier".to_owned(), "run".to_owned(), profile.profile.clone()];
     if *demo {
         words.push("--demo".to_owned());

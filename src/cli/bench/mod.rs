@@ -6,28 +6,27 @@
 mod outcome;
 mod profile;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::ci::{self, Provider};
-use super::exit::Ending;
+use super::ci::Provider;
+use super::conclusion::{Earlier, Over, conclude};
+use super::credentials::is_credential;
 use super::failure::Failure;
 use super::onlookers::{self, Inbox};
 use super::planning;
 use super::progress::{Progress, ProgressMode};
+use super::run::quoted;
 use super::terminal::Terminal;
 use super::virtual_file::VirtualFile;
-use super::{Env, ExitCode, OnWarn, host, run_id, signals, terminal};
+use super::{Env, ExitCode, OnWarn, host, run_id, terminal};
 use crate::journal;
-use crate::metrics::Stop;
 use crate::observe::generator::limits::{self, Limits};
-use crate::plan::{self, Plan, Settings};
+use crate::plan::{self, Plan, Secrets, Settings};
 use crate::profile::Request;
 use crate::report::{Format, Outputs};
-use crate::summarize::{Circumstances, summarize};
 use crate::units::{UnitError, human_duration};
-use crate::verdict::judge;
 
 /// What is to be put under load, and how.
 #[derive(Debug, clap::Args)]
@@ -107,12 +106,7 @@ const NAME: &str = "bench";
 /// Applies the load, and says what came of it.
 pub(super) fn bench(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode, Failure> {
     let (start, began) = (SystemTime::now(), Instant::now());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::other(error).while_doing("cannot start a runtime"))?;
-    let (again, signals) = {
-        let _entered = runtime.enter();
-        signals::listen().map_err(|error| Failure::other(error).while_doing("cannot listen for signals"))?
-    };
+    let (runtime, inbox) = Inbox::listen()?;
     let plan = plan(args, run_id::new(start, || fastrand::u32(..)))?;
     let outputs = args.out.as_deref().map(Outputs::open).transpose().map_err(Failure::other)?;
     if let Some(outputs) = &outputs {
@@ -131,50 +125,38 @@ pub(super) fn bench(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCo
     let mode = if says { ProgressMode::Auto } else { ProgressMode::None };
     let mut progress = Progress::new(Arc::clone(&plan), mode, Provider::detect(env), terminal);
     let nowhere = journal::Writer::nowhere();
-    let inbox = Inbox { again, signals };
     let engaged = onlookers::run(&plan, None, &nowhere, inbox, &mut progress, says);
     let results = runtime.block_on(engaged);
     progress.finish();
 
-    let judgement = judge(&plan, &results);
-    let mut ending = Ending {
-        verdict: judgement.verdict,
-        interrupted: matches!(results.stop, Stop::Interrupted(_)),
-        written: true,
-    };
-    let circumstances = Circumstances {
+    let over = Over {
+        plan: &plan,
+        results: &results,
+        other_load: Vec::new(),
         start,
         duration: began.elapsed(),
-        environment: ci::environment(env, &absolute(args)),
         host: host::host(),
         memory: host::peak_memory(),
-        command: std::env::args()
-            .reduce(|line, word| format!("{line} {}", super::run::quoted(&word)))
-            .unwrap_or_default(),
+        command: command(&plan),
         notes: shortages,
-        regression: None,
-        history: None,
-        exit_code: ExitCode::of(ending, OnWarn::default()).code(),
     };
-    let summary = summarize(&plan, &results, &judgement, &circumstances);
+    let out = args.out.as_deref().unwrap_or(Path::new(""));
+    let mut concluded = conclude(over, Earlier::default(), OnWarn::default(), env, out);
     if let Some(outputs) = &outputs
-        && let Err(problem) = outputs.write_all(&summary)
+        && let Err(problem) = outputs.write_all(&concluded.summary)
     {
         terminal.complain(&problem, None);
-        ending.written = false;
+        concluded.ending.written = false;
     }
+    let summary = &concluded.summary;
     let text = if args.json {
-        Format::Summary.render(&summary)
+        Format::Summary.render(summary)
     } else {
         let statuses = outcome::statuses(&plan, &results);
-        outcome::render(
-            &summary,
-            &statuses,
-            &outcome::Asked { connections: args.connections, url: &args.url },
-        )
+        outcome::render(summary, &statuses, &outcome::Asked { connections: args.connections, url: &args.url })
     };
     terminal::print(&text).map_err(|error| Failure::other(error).while_doing("cannot print the result"))?;
-    Ok(ExitCode::of(ending, OnWarn::default()))
+    Ok(concluded.exit_code())
 }
 
 /// What is about to be done, in a line.
@@ -192,8 +174,11 @@ fn introduction(args: &Args) -> String {
     format!("palier {} bench: {what}, {url}", env!("CARGO_PKG_VERSION"))
 }
 
-fn absolute(args: &Args) -> PathBuf {
-    args.out.as_deref().and_then(|out| std::path::absolute(out).ok()).unwrap_or_default()
+/// The command as it was given, without what it must not show.
+fn command(plan: &Plan) -> String {
+    let words = std::env::args_os().skip(1);
+    let words = words.map(|word| quoted(&plan.secrets.mask(&word.to_string_lossy())));
+    std::iter::once("palier".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
 /// The arguments as a plan.
@@ -206,13 +191,19 @@ fn plan(args: &Args, run: String) -> Result<Plan, Failure> {
     let loaded = crate::profile::load(&request, &file).map_err(|error| planning::refused(NAME, error))?;
     let settings = Settings { run, time_scale: 1.0, wait: None, kubeconfig: Vec::new() };
     plan::build(&loaded, &settings)
-        .map(|plan| Plan { profile: NAME.to_owned(), origin: None, ..plan })
+        .map(|plan| Plan { profile: NAME.to_owned(), origin: None, secrets: secrets(args), ..plan })
         .map_err(|diagnostics| Failure::Profile {
             name: NAME.to_owned(),
             diagnostics,
             sources: loaded.sources,
             secrets: loaded.secrets,
         })
+}
+
+/// The values of headers that open doors: they are in no output.
+fn secrets(args: &Args) -> Secrets {
+    let values = args.headers.iter().filter(|(name, _)| is_credential(name)).map(|(_, value)| value);
+    Secrets::new(values.map(|value| (String::new(), value.clone())))
 }
 
 /// A duration; a bare number is seconds, as ab has it.

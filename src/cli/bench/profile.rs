@@ -40,6 +40,9 @@ pub(super) fn text(args: &Args) -> Result<String, Failure> {
         literal(&path),
         literal(&show_duration(args.timeout))
     );
+    if let Some(body) = &body {
+        let _ = writeln!(text, "body = {}", literal(body));
+    }
     let mut headers = args.headers.clone();
     headers.extend(args.content_type.clone().map(|it| ("Content-Type".to_owned(), it)));
     if !headers.is_empty() {
@@ -47,10 +50,6 @@ pub(super) fn text(args: &Args) -> Result<String, Failure> {
         for (name, value) in &headers {
             let _ = writeln!(text, "{} = {}", key(name), literal(value));
         }
-    }
-    if let Some(body) = body {
-        // Before the sub-table of headers it would have to stand; so the step is closed by its own key path.
-        text = text.replacen("[[step]]\n", &format!("[[step]]\nbody = {}\n", literal(&body)), 1);
     }
     text += &thresholds(args);
     Ok(text)

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use crate::cli::credentials::is_credential;
 use crate::cli::toml_text::{key, quoted};
 
 /// What begins the comment on what a profile cannot hold.
@@ -66,10 +67,6 @@ pub(super) struct Step {
 /// Headers that only make sense for the one that sent them, or are the connection's own.
 const OF_THE_CONNECTION: [&str; 7] =
     ["host", "connection", "content-length", "transfer-encoding", "upgrade", "te", "keep-alive"];
-
-/// Headers whose values open doors.
-const CREDENTIALS: [&str; 5] =
-    ["authorization", "cookie", "proxy-authorization", "x-api-key", "x-auth-token"];
 
 impl Draft {
     /// How many things could not be carried over.
@@ -166,7 +163,7 @@ pub(super) fn is_of_the_connection(name: &str) -> bool {
 
 /// A header; the value of a credential is a variable.
 fn pair((name, value): &(String, String), variables: &mut BTreeSet<String>) -> String {
-    if CREDENTIALS.contains(&name.to_ascii_lowercase().as_str()) {
+    if is_credential(name) {
         let variable: String = name
             .chars()
             .map(|it| if it.is_ascii_alphanumeric() { it.to_ascii_uppercase() } else { '_' })
