@@ -63,7 +63,12 @@ impl Where<'_> {
         }
         let url = self.open(&journal.target)?;
         let found = target(&url);
-        found.map(|it| *it).map_err(|why| Failure::usage(why).help("give the address with `--target`"))
+        let mut found = *found.map_err(|why| Failure::usage(why).help("give the address with `--target`"))?;
+        // The same Service of another cluster has other things.
+        if let (Some(service), Some(context)) = (&mut found.service, &journal.context) {
+            service.context = Some(self.open(context)?);
+        }
+        Ok(found)
     }
 
     /// A text with the secrets in it.

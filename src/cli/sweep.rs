@@ -311,7 +311,9 @@ impl Text {
             text.line("empty: its run was killed before it began");
             return text;
         }
-        let what = format!("run {} of {}, against {}", journal.run, journal.profile, journal.target);
+        let context = journal.context.as_ref().map(|it| format!(" (context `{it}`)")).unwrap_or_default();
+        let Journal { run, profile, target, .. } = journal;
+        let what = format!("run {run} of {profile}, against {target}{context}");
         text.line(&show::one_line(&what, LONGEST));
         let left = journal.left().count();
         if left == 0 {

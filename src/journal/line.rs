@@ -38,6 +38,9 @@ pub(super) struct Head {
     pub(super) run: String,
     pub(super) profile: String,
     pub(super) target: String,
+    /// The context of the kubeconfig that leads to a Service, sealed; `None` for the current one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) context: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) database: Option<DatabaseCleanup>,
 }
@@ -91,6 +94,7 @@ pub(super) fn beginning(plan: &Plan, database: Option<&DatabaseCleanup>, seal: &
         run: plan.run.clone(),
         profile: sealed(&plan.profile),
         target: sealed(&plan.target.url),
+        context: plan.target.service.as_ref().and_then(|service| service.context.as_ref()).map(sealed),
         database: database.map(|database| DatabaseCleanup {
             profile: sealed(&database.profile),
             set: database.set.iter().map(sealed).collect(),

@@ -17,6 +17,8 @@ pub struct Journal {
     pub profile: String,
     /// The URL of its target, sealed.
     pub target: String,
+    /// The context of the kubeconfig that leads to a target that is a Service, sealed; `None` for the current one.
+    pub context: Option<String>,
     /// Where the statement is found that deletes what the run left in a database, if it has one.
     pub database: Option<DatabaseCleanup>,
     /// What is left, by number.
@@ -98,7 +100,7 @@ impl Journal {
             return Err(ReadError::OtherFormat(head.format));
         }
         (self.run, self.profile, self.target) = (head.run, head.profile, head.target);
-        self.database = head.database;
+        (self.context, self.database) = (head.context, head.database);
         self.beginning = line.len() as u64;
         Ok(())
     }
