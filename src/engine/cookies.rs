@@ -1,8 +1,7 @@
 //! The cookies of one virtual user (RFC 6265, section 5), as a browser keeps them.
 //!
 //! A user has no jar until an answer sets a cookie, so those that never meet one pay for none. What an iteration was
-//! given is forgotten at its end, as in k6: the next one is somebody else. What came to a step that runs once for each
-//! user stays.
+//! given is forgotten at its end, as in k6: the next one is somebody else.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -25,6 +24,13 @@ pub(super) struct Address<'a> {
     pub(super) path: &'a str,
 }
 
+impl Address<'_> {
+    /// Whether nobody between can read what is sent: by TLS, or because there is nobody between, as browsers have it.
+    fn is_safe(&self) -> bool {
+        self.tls || self.host == "localhost"
+    }
+}
+
 /// The cookies of one virtual user, the oldest first.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Jar(Vec<Cookie>);
@@ -39,30 +45,25 @@ struct Cookie {
     path: String,
     secure: bool,
     expires: Option<SystemTime>,
-    /// It outlives the iteration.
-    stays: bool,
 }
 
 impl Jar {
-    /// Takes the cookies that an answer sets. `stays`: they outlive the iteration.
-    pub(super) fn store(&mut self, headers: &HeaderMap, from: Address<'_>, stays: bool, now: SystemTime) {
+    /// Takes the cookies that an answer sets.
+    pub(super) fn store(&mut self, headers: &HeaderMap, from: Address<'_>, now: SystemTime) {
         for value in headers.get_all(SET_COOKIE) {
             let Some(cookie) = value.to_str().ok().and_then(|text| parse(text, from, now)) else { continue };
             let same = |own: &Cookie| {
                 (&own.name, &own.domain, &own.path) == (&cookie.name, &cookie.domain, &cookie.path)
             };
-            let found = self.0.iter().position(same);
-            // A session that is renewed in passing is still that of the user.
-            let stays = stays || found.is_some_and(|index| self.0[index].stays);
-            match found {
+            match self.0.iter().position(same) {
                 Some(index) if cookie.is_over(now) => drop(self.0.remove(index)),
-                Some(index) => self.0[index] = Cookie { stays, ..cookie },
+                Some(index) => self.0[index] = cookie,
                 None if cookie.is_over(now) => {}
                 None => {
                     if self.0.len() >= MOST {
                         self.0.remove(0);
                     }
-                    self.0.push(Cookie { stays, ..cookie });
+                    self.0.push(cookie);
                 }
             }
         }
@@ -85,7 +86,7 @@ impl Jar {
 
     /// The end of an iteration: what it was given goes.
     pub(super) fn end_iteration(&mut self) {
-        self.0.retain(|cookie| cookie.stays);
+        self.0.clear();
     }
 }
 
@@ -96,7 +97,7 @@ impl Cookie {
 
     fn is_for(&self, to: Address<'_>, now: SystemTime) -> bool {
         let host = if self.host_only { self.domain == to.host } else { is_within(to.host, &self.domain) };
-        host && (to.tls || !self.secure) && path_matches(to.path, &self.path) && !self.is_over(now)
+        host && (to.is_safe() || !self.secure) && path_matches(to.path, &self.path) && !self.is_over(now)
     }
 }
 
@@ -119,7 +120,6 @@ fn parse(text: &str, from: Address<'_>, now: SystemTime) -> Option<Cookie> {
         path: default_path(from.path).to_owned(),
         secure: false,
         expires: None,
-        stays: false,
     };
     let mut lives = None;
     for attribute in parts {
@@ -158,7 +158,7 @@ fn parse(text: &str, from: Address<'_>, now: SystemTime) -> Option<Cookie> {
         cookie.expires = lives;
     }
     // Such a one would never be sent back over this connection; browsers refuse it, too.
-    (from.tls || !cookie.secure || from.host == "localhost").then_some(cookie)
+    (from.is_safe() || !cookie.secure).then_some(cookie)
 }
 
 /// Whether a host is that domain or below it (5.1.3).
@@ -210,18 +210,12 @@ fn date(text: &str) -> Option<SystemTime> {
         }
     }
     let (time, day, month, year) = (time?, day?, month?, year?);
-    if !(1..=31).contains(&day) || year < 1601 {
-        return None;
+    if year < 1970 {
+        // Over long ago.
+        return (year >= 1601).then_some(UNIX_EPOCH);
     }
-    // Days since 1970, after Howard Hinnant's `days_from_civil`: years begin in March.
-    let month = month as u64 + 1;
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, of_era) = (year / 400, year % 400);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year;
-    // Before 1970: over long ago.
-    let since = (days * 86_400 + time).saturating_sub(719_468 * 86_400);
-    UNIX_EPOCH.checked_add(Duration::from_secs(since))
+    let date = format!("{year:04}-{:02}-{day:02}T00:00:00Z", month + 1);
+    humantime::parse_rfc3339(&date).ok()?.checked_add(Duration::from_secs(time))
 }
 
 #[cfg(test)]
@@ -241,7 +235,7 @@ mod tests {
         for text in set {
             let mut headers = HeaderMap::new();
             headers.append(SET_COOKIE, text.parse().unwrap());
-            jar.store(&headers, HERE, false, now());
+            jar.store(&headers, HERE, now());
         }
         jar
     }
@@ -285,15 +279,29 @@ mod tests {
     }
 
     #[test]
-    fn an_iteration_forgets_what_it_was_given_but_not_who_the_user_is() {
+    fn an_iteration_forgets_what_it_was_given() {
         let mut jar = jar(&["basket=1; Path=/"]);
-        let mut headers = HeaderMap::new();
-        headers.append(SET_COOKIE, "session=a; Path=/".parse().unwrap());
-        jar.store(&headers, HERE, true, now());
-        headers.insert(SET_COOKIE, "session=b; Path=/".parse().unwrap());
-        jar.store(&headers, HERE, false, now());
         jar.end_iteration();
-        assert_eq!(jar.header(HERE, now()).unwrap(), "session=b");
+        assert_eq!(jar.header(HERE, now()), None);
+    }
+
+    #[test]
+    fn nobody_is_between_this_machine_and_itself() {
+        let here = Address { host: "localhost", ..HERE };
+        let mut jar = Jar::default();
+        let mut headers = HeaderMap::new();
+        headers.append(SET_COOKIE, "s=1; Path=/; Secure".parse().unwrap());
+        jar.store(&headers, here, now());
+        assert_eq!(jar.header(here, now()).unwrap(), "s=1");
+    }
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        let days = |n: u64| Some(UNIX_EPOCH + Duration::from_secs(n * 86_400));
+        assert_eq!(date("29 Feb 2000 00:00:00"), days(11_016));
+        assert_eq!(date("31 Feb 2000 00:00:00"), None);
+        assert_eq!(date("01 Jan 1900 00:00:00"), days(0), "over long ago");
+        assert_eq!(date("01 Jan 1500 00:00:00"), None);
     }
 
     proptest! {

@@ -51,7 +51,7 @@ fn unpack(coding: &str, body: &[u8]) -> Result<Vec<u8>, Trouble> {
     match coding {
         "gzip" | "x-gzip" => capped(MultiGzDecoder::new(body)),
         // The name means zlib's format (RFC 9110, 8.4.1.2); some servers send the bare one.
-        "deflate" if body[0] & 0x0f == 8 => capped(ZlibDecoder::new(body)),
+        "deflate" if body.first().is_some_and(|first| first & 0x0f == 8) => capped(ZlibDecoder::new(body)),
         "deflate" => capped(DeflateDecoder::new(body)),
         "br" => capped(brotli_decompressor::Decompressor::new(body, 4096)),
         "zstd" => match ruzstd::decoding::StreamingDecoder::new(body) {
@@ -138,6 +138,7 @@ mod tests {
         assert_eq!(kind("gzip", b"<html>"), ErrorKind::Protocol);
         assert_eq!(kind("zstd", b"<html>"), ErrorKind::Protocol);
         assert_eq!(kind("lzma", b"x"), ErrorKind::Protocol);
+        assert_eq!(kind("deflate, gzip", &gzip(b"")), ErrorKind::Protocol, "nothing, packed");
         let whole = gzip(b"hello");
         assert_eq!(kind("gzip", &whole[..whole.len() - 4]), ErrorKind::Protocol, "its end is missing");
         let bomb = gzip(&vec![0; LARGEST_BODY + 1]);
@@ -149,7 +150,7 @@ mod tests {
         #[test]
         fn no_body_panics(
             body in proptest::collection::vec(any::<u8>(), 1..64),
-            coding in prop::sample::select(vec!["gzip", "deflate", "br", "zstd"]),
+            coding in prop::sample::select(vec!["gzip", "deflate", "br", "zstd", "deflate, identity", "gzip, deflate"]),
         ) {
             let _ = of(coding, &body);
         }

@@ -198,10 +198,8 @@ async fn conduct(
     {
         tokio::select! {
             () = until(at) => {}
-            signal = next(signals) => {
-                results.stop = Stop::Interrupted(signal.0.to_owned());
-                hurried = true;
-            }
+            // There is nothing under way, and time to put back what `setup` made.
+            signal = next(signals) => results.stop = Stop::Interrupted(signal.0.to_owned()),
         }
     }
     if results.stop == Stop::Done {

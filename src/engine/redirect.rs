@@ -191,7 +191,9 @@ impl Vu {
                     break;
                 }
             };
-            self.keep_cookies(answer, &hop, false);
+            if target.cookies {
+                self.keep_cookies(answer, &hop);
+            }
             self.correct(&mut attempt, step, begin);
             self.count_hop((id, span), &attempt, begin);
             (hop, hops, begin) = (next, hops + 1, Instant::now());
@@ -204,14 +206,15 @@ impl Vu {
         Followed { attempt, begin, hop }
     }
 
-    /// Takes the cookies that an answer to a request sets, if it does.
-    pub(super) fn keep_cookies(&mut self, answer: &Answer, hop: &Hop, stays: bool) {
-        if answer.headers.contains_key(SET_COOKIE) && self.crew.plan.target.cookies {
-            let site = hop.site.of(&self.crew.plan.target);
-            let from = Address { tls: site.tls, host: &site.host, path: hop.uri.path() };
-            let jar = self.values.jar.get_or_insert_with(Box::<Jar>::default);
-            jar.store(&answer.headers, from, stays, SystemTime::now());
+    /// Takes the cookies that an answer to a request sets.
+    pub(super) fn keep_cookies(&mut self, answer: &Answer, hop: &Hop) {
+        if !answer.headers.contains_key(SET_COOKIE) {
+            return;
         }
+        let site = hop.site.of(&self.crew.plan.target);
+        let from = Address { tls: site.tls, host: &site.host, path: hop.uri.path() };
+        let jar = self.values.jar.get_or_insert_with(Box::<Jar>::default);
+        jar.store(&answer.headers, from, SystemTime::now());
     }
 
     /// The step's request as it was first sent, without a hop.
@@ -221,10 +224,15 @@ impl Vu {
     }
 
     /// Changes to the connection that leads to a site, if there is one.
+    #[inline]
     pub(super) fn go_to(&mut self, site: Site) {
-        if self.site == site {
-            return;
+        if self.site != site {
+            self.change_to(site);
         }
+    }
+
+    #[cold]
+    fn change_to(&mut self, site: Site) {
         if let Some(connection) = self.connection.take() {
             self.parked.push((self.site, connection));
         }
@@ -256,14 +264,10 @@ impl Vu {
 
     /// Path and query of the step's request, as they were when it was built with that seed.
     fn uri_again(&mut self, step: &Step, seed: &fastrand::Rng) -> Uri {
-        let template = match &step.request.path {
-            Path::Static(uri) => return uri.clone(),
-            Path::Filled(template) => template,
-        };
         let rng = std::mem::replace(&mut self.values.rng, seed.clone());
-        let filled = self.values.fill(template).ok().and_then(|path| path.parse().ok());
+        let uri = self.values.uri(&step.request);
         self.values.rng = rng;
-        filled.unwrap_or_default()
+        uri.unwrap_or_default()
     }
 
     /// The request of a hop: the step's own, as it was, but for what the hop changes.

@@ -75,35 +75,48 @@ impl Values {
         spare: HeaderMap,
         home: &Target,
     ) -> Result<http::Request<Payload>, Unfilled> {
-        let mut headers = spare;
-        debug_assert!(headers.is_empty());
-        for (name, value) in &request.headers {
-            headers.append(name, value.clone());
-        }
-        let Filled { uri, headers, body } = self.filled(request, headers, home)?;
-        let mut built = http::Request::new(Payload::from(body));
+        debug_assert!(spare.is_empty());
+        let mut built = http::Request::new(Payload::from(Bytes::new()));
         *built.method_mut() = request.method.clone();
-        *built.uri_mut() = uri;
-        *built.headers_mut() = headers;
+        *built.headers_mut() = spare;
+        for (name, value) in &request.headers {
+            built.headers_mut().append(name, value.clone());
+        }
+        *built.uri_mut() = self.uri(request)?;
+        let path = built.uri().clone();
+        self.own_headers(request, path.path(), home, built.headers_mut())?;
+        *built.body_mut() = Payload::from(self.body(request)?);
         Ok(built)
     }
 
-    /// Builds what is a request's own; its headers are added to those that are given.
-    #[inline]
-    pub(super) fn filled(
-        &mut self,
-        request: &Request,
-        mut headers: HeaderMap,
-        home: &Target,
-    ) -> Result<Filled, Unfilled> {
-        let uri = match &request.path {
-            Path::Static(uri) => uri.clone(),
+    /// Builds what is a request's own.
+    pub(super) fn filled(&mut self, request: &Request, home: &Target) -> Result<Filled, Unfilled> {
+        let uri = self.uri(request)?;
+        let mut headers = HeaderMap::new();
+        self.own_headers(request, uri.path(), home, &mut headers)?;
+        Ok(Filled { uri, headers, body: self.body(request)? })
+    }
+
+    /// Path and query.
+    pub(super) fn uri(&mut self, request: &Request) -> Result<Uri, Unfilled> {
+        match &request.path {
+            Path::Static(uri) => Ok(uri.clone()),
             Path::Filled(template) => {
                 let path = PathAndQuery::from_maybe_shared(Bytes::from(self.fill(template)?))
                     .map_err(|error| Unfilled::Invalid(format!("the path is invalid: {error}")))?;
-                Uri::from(path)
+                Ok(Uri::from(path))
             }
-        };
+        }
+    }
+
+    /// Adds the headers that are filled in, and the cookies for this path.
+    fn own_headers(
+        &mut self,
+        request: &Request,
+        path: &str,
+        home: &Target,
+        headers: &mut HeaderMap,
+    ) -> Result<(), Unfilled> {
         for (name, template) in &request.filled_headers {
             let value = HeaderValue::from_maybe_shared(Bytes::from(self.fill(template)?))
                 .map_err(|_| Unfilled::Invalid(format!("the value of the header `{name}` is invalid")))?;
@@ -112,17 +125,20 @@ impl Values {
         if let Some(jar) = &self.jar
             && !request.sets_cookie()
         {
-            let to = Address { tls: home.tls, host: &home.host, path: uri.path() };
+            let to = Address { tls: home.tls, host: &home.host, path };
             if let Some(cookies) = jar.header(to, SystemTime::now()) {
                 headers.insert(COOKIE, cookies);
             }
         }
-        let body = match &request.body {
+        Ok(())
+    }
+
+    fn body(&mut self, request: &Request) -> Result<Bytes, Unfilled> {
+        Ok(match &request.body {
             Body::None => Bytes::new(),
             Body::Static(bytes) => bytes.clone(),
             Body::Filled(template) => Bytes::from(self.fill(template)?),
-        };
-        Ok(Filled { uri, headers, body })
+        })
     }
 
     /// Fills a template in.

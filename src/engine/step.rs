@@ -73,7 +73,8 @@ impl Vu {
             let followed = Box::pin(self.follow((id, span), &seed, limits, attempt, now)).await;
             (attempt, begin, hop) = (followed.attempt, followed.begin, Some(Box::new(followed.hop)));
         }
-        let was_sent = self.connection.is_some();
+        // What was redirected was sent, whatever became of the hop.
+        let was_sent = hop.is_some() || self.connection.is_some();
         let (sent, received) =
             self.connection.as_ref().map(|connection| connection.meter.take_bytes()).unwrap_or_default();
         if crew.plan.target.connections.reuse == Reuse::Request {
@@ -146,9 +147,9 @@ impl Vu {
         hop: Option<Box<Hop>>,
         seed: &fastrand::Rng,
     ) {
-        if answer.headers.contains_key(SET_COOKIE) {
+        if self.crew.plan.target.cookies && answer.headers.contains_key(SET_COOKIE) {
             let hop = hop.unwrap_or_else(|| Box::new(self.first_hop(step, seed)));
-            self.keep_cookies(answer, &hop, false);
+            self.keep_cookies(answer, &hop);
         }
     }
 

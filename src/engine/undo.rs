@@ -83,7 +83,7 @@ impl Undos {
         let mut pen = crew.pen.borrow_mut();
         cleanup.created += 1;
         let plan = crew.plan.step(step);
-        if let Ok(request) = values.filled(&plan.request, HeaderMap::new(), &crew.plan.target) {
+        if let Ok(request) = values.filled(&plan.request, &crew.plan.target) {
             let Filled { uri, headers, body } = &request;
             pen.made(number, creator, Some(journal::Undo { step: plan, uri, headers, body }));
             self.0.push(Undo { step, request, creator, number, trouble: None });

@@ -186,13 +186,15 @@ impl Vu {
     /// Gives the connection up between iterations where the profile wants it.
     fn retire_connection(&mut self) {
         let rules = &self.crew.plan.target.connections;
-        if !self.parked.is_empty() && rules.reuse != Reuse::Vu {
-            self.parked.clear();
-        }
-        let Some(connection) = &self.connection else { return };
-        let too_old = connection.expires.is_some_and(|at| Instant::now() >= at);
-        if rules.reuse != Reuse::Vu || too_old {
+        if rules.reuse != Reuse::Vu {
             self.connection = None;
+            self.parked.clear();
+        } else if rules.max_age.is_some() {
+            let now = Instant::now();
+            let is_too_old = |it: &Connection| it.expires.is_some_and(|at| now >= at);
+            self.connection.take_if(|it| is_too_old(it));
+            // The one to the target is among these where the iteration ended elsewhere.
+            self.parked.retain(|(_, it)| !is_too_old(it));
         }
     }
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::support::client::{Count, get};
 use crate::support::origin::{Act, Origin, Script};
 use crate::support::palier::{Done, Palier, Signal};
+use crate::support::rogue::{Reply, Rogue};
 
 /// One iteration of one user, which creates `/things/7` and deletes it.
 const ONCE: &str = r#"
@@ -121,6 +122,43 @@ fn more_lines_than_are_written_at_once_are_written_soon() {
     // A hundred times as long as they may wait, for a machine that has other things to do.
     let run = running.wait(Duration::from_millis(500)).signal(Signal::KILL).finish();
     run.then(["sweep"]).exit(98).says("unknown: 200 requests without an answer");
+}
+
+#[test]
+fn who_does_not_want_to_wait_for_the_start_finds_all_put_back() {
+    let origin = Origin::start(things());
+    let profile = r#"
+[target]
+url = "http://127.0.0.1:9"
+[load]
+executor = "constant-vus"
+duration = "20s"
+[[setup]]
+name = "create"
+post = "/things"
+capture = { id = { json = "$.id" } }
+[[step]]
+name = "look"
+get = "/"
+[[teardown]]
+name = "delete"
+delete = "/things/{{id}}"
+needs = ["id"]
+"#;
+    let running = Palier::run(profile).target(&origin).args(["--start-at", "@4102444800"]).start();
+    let running = running.wait_until(|| origin.requests() > 0).wait(Duration::from_millis(300));
+    running.signal(Signal::INT).finish().exit(105);
+    let record = origin.record();
+    assert_eq!((record.count("DELETE /things/7"), record.count("GET /")), (1, 0), "no load was made");
+}
+
+#[test]
+fn what_was_redirected_was_sent_even_if_nobody_is_there() {
+    let target =
+        Rogue::start(|_| Reply::with("303 See Other", "location: http://127.0.0.1:9/there\r\n", b""));
+    let allowing = ONCE.replace("[load]", "allow = [\"http://127.0.0.1:9\"]\n[load]");
+    let run = Palier::run(&allowing).args(["--target", &target.url()]).finish();
+    assert_eq!(run.count("/cleanup/unanswered"), 1, "{}", run.reasons());
 }
 
 #[test]
