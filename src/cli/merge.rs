@@ -70,12 +70,14 @@ pub(super) fn merge(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCo
     })?;
     // The id that the first shard was given, without its number.
     plan.run = (kept.first())
-        .map(|(_, kept)| kept.run.rsplit_once('-').map_or(kept.run.as_str(), |(run, _)| run).to_owned())
+        .map(|(_, kept)| {
+            kept.about.run.rsplit_once('-').map_or(kept.about.run.as_str(), |(run, _)| run).to_owned()
+        })
         .unwrap_or_default();
 
-    let start = kept.iter().map(|(_, kept)| kept.start).min().unwrap_or_else(SystemTime::now);
-    let end = kept.iter().map(|(_, kept)| kept.start + kept.duration).max().unwrap_or(start);
-    let machine = kept.iter().find_map(|(_, kept)| serde_json::from_str(&kept.host).ok());
+    let start = kept.iter().map(|(_, kept)| kept.about.start).min().unwrap_or_else(SystemTime::now);
+    let end = kept.iter().map(|(_, kept)| kept.about.start + kept.about.duration).max().unwrap_or(start);
+    let machine = kept.iter().find_map(|(_, kept)| serde_json::from_str(&kept.about.host).ok());
     let machine = machine.unwrap_or_else(host::host);
     let over = Over {
         plan: &plan,
@@ -84,7 +86,7 @@ pub(super) fn merge(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCo
         start,
         duration: end.duration_since(start).unwrap_or_default(),
         host: machine,
-        memory: kept.iter().filter_map(|(_, kept)| kept.memory).max(),
+        memory: kept.iter().filter_map(|(_, kept)| kept.about.memory).max(),
         command: command(args),
         notes: notes(&kept),
     };
@@ -155,7 +157,7 @@ fn notes(kept: &[(String, Kept)]) -> Vec<String> {
         if let Stop::Interrupted(signal) = &kept.stop {
             notes.push(format!("Shard {shard} was interrupted by {signal}."));
         }
-        for note in &kept.notes {
+        for note in &kept.about.notes {
             if !notes.contains(note) {
                 notes.push(note.clone());
             }

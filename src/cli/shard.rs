@@ -11,7 +11,7 @@ use crate::metrics::{Results, Stop};
 use crate::plan::{Plan, Shard};
 use crate::profile::Secrets;
 use crate::report::write::write_whole;
-use crate::shard::{self, Noted, Part, Recipe};
+use crate::shard::{self, About, Noted, Part, Recipe};
 use crate::units::{human_duration, human_number};
 use crate::words::Phase;
 
@@ -109,14 +109,16 @@ impl Leaving {
         results.edit_texts(&mut |text| *text = plan.secrets.mask(text).into_owned());
         let part = Part {
             shard,
-            run: plan.run.clone(),
             recipe,
-            start,
-            duration,
-            start_at: plan.start_at,
-            memory: host::peak_memory(),
-            host: serde_json::to_string(&host::host()).map_err(Failure::other)?,
-            notes,
+            about: About {
+                run: plan.run.clone(),
+                start,
+                duration,
+                start_at: plan.start_at,
+                memory: host::peak_memory(),
+                host: serde_json::to_string(&host::host()).map_err(Failure::other)?,
+                notes,
+            },
             results,
         };
         let doing = || format!("cannot write `{}`", path.display());

@@ -161,7 +161,7 @@ struct Swept {
     /// Requests without an answer that nobody was told of before.
     unknown: usize,
     corrupt: Vec<usize>,
-    /// What came in the way of the database.
+    /// What came in the way of requests, or of the database.
     failure: Option<Failure>,
 }
 
@@ -197,14 +197,19 @@ async fn one(path: &Path, args: &Args, env: &Env) -> Result<Swept, Failure> {
         (journal, Some(sweeping))
     };
     let (mut text, told) = (Text::of(&journal, path, args.dry_run), journal.ended);
-    let left = match &mut sweeping {
-        None => would_undo(&journal, &mut text),
-        Some(sweeping) => undo(&journal, &Where { args, env }, sweeping, &mut text).await?,
+    let (left, unasked) = match &mut sweeping {
+        None => (would_undo(&journal, &mut text), None),
+        Some(sweeping) => match undo(&journal, &Where { args, env }, sweeping, &mut text).await {
+            Ok(left) => (left, None),
+            // Where no request can even be tried, the database may be the only way left.
+            Err(failure) => (journal.left().count(), Some(failure)),
+        },
     };
-    let (is_deleted, failure) = match delete(&journal, args, env, &mut text).await {
+    let (is_deleted, undeleted) = match delete(&journal, args, env, &mut text).await {
         Ok(is_deleted) => (is_deleted, None),
         Err(failure) => (false, Some(failure)),
     };
+    let failure = unasked.or(undeleted);
     // What the statement was for is known, and is no more.
     let unanswered: Vec<&Thing> = journal.unanswered().filter(|_| !is_deleted).collect();
     text.unanswered(&journal, &unanswered);

@@ -17,7 +17,7 @@ use super::exchange::Answer;
 use super::payload::Payload;
 use super::vu::Vu;
 use crate::metrics::{Failure, Sample};
-use crate::plan::{Path, Reuse, SpanId, Step, StepId, Target};
+use crate::plan::{Reuse, SpanId, Step, StepId, Target};
 use crate::words::ErrorKind;
 
 /// What no request line may hold, as servers write it into `Location` all the same.

@@ -6,7 +6,7 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, Uri};
+use http::Uri;
 
 use super::attempt::{Attempt, Limits};
 use super::redirect::Site;

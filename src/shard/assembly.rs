@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use super::{Part, Unreadable};
+use super::{About, Part, Unreadable};
 use crate::metrics::{Clock, Results, Stop};
 use crate::plan::{Plan, Shard};
 use crate::units::human_duration;
@@ -36,20 +36,8 @@ pub struct Assembly {
 pub struct Kept {
     /// The file that it was in.
     pub file: String,
-    /// See [`Part`].
-    pub run: String,
-    /// See [`Part`].
-    pub start: SystemTime,
-    /// See [`Part`].
-    pub duration: Duration,
-    /// See [`Part`].
-    pub start_at: Option<SystemTime>,
-    /// See [`Part`].
-    pub memory: Option<u64>,
-    /// See [`Part`].
-    pub host: String,
-    /// See [`Part`].
-    pub notes: Vec<String>,
+    /// What is to be told of it.
+    pub about: About,
     /// When its load was, by its clock.
     pub clock: Clock,
     /// How its load ended.
@@ -72,7 +60,7 @@ impl Assembly {
 
     /// Adds a part. `plan` is its whole plan, laid out without an id of a run.
     pub fn add(&mut self, file: String, part: Part, plan: Plan) {
-        let Part { shard, run, recipe: _, start, duration, start_at, memory, host, notes, results } = part;
+        let Part { shard, recipe: _, about, results } = part;
         if !results.fit(&plan) {
             let why = Unreadable::Damaged("its results are not those of its plan".to_owned());
             return self.refuse(&file, &why);
@@ -108,7 +96,7 @@ impl Assembly {
             return;
         }
         let (clock, stop) = (results.clock.clone(), results.stop.clone());
-        let kept = Kept { file, run, start, duration, start_at, memory, host, notes, clock, stop };
+        let kept = Kept { file, about, clock, stop };
         if self.kept.is_empty() {
             self.results = results;
         } else {
@@ -130,16 +118,19 @@ impl Assembly {
         reasons.extend(self.missing());
         reasons.extend(self.late(plan.duration()));
         reasons.extend(self.clocks());
-        let idle = std::mem::take(&mut self.idle);
-        for (shard, (_, results)) in idle {
-            if self.kept.is_empty() {
-                // Nobody made any load: it is said once for all of them.
+        let nobody = self.kept.is_empty();
+        for (n, (shard, (_, results))) in std::mem::take(&mut self.idle).into_iter().enumerate() {
+            if nobody && n == 0 {
+                // Nobody made any load, which is said once for all of them: by the first.
                 self.results = results;
-                break;
+                continue;
             }
-            if let Stop::NotStarted(why) = &results.stop {
+            if let Stop::NotStarted(why) = &results.stop
+                && !nobody
+            {
                 reasons.push(invalid("shard-not-started", format!("shard {shard} made no load: {why}")));
             }
+            // `setup` was run all the same, and may have left something.
             self.results.cleanup.merge(&results.cleanup);
             self.results.teardown_failures.extend(results.teardown_failures);
         }
@@ -168,8 +159,10 @@ impl Assembly {
     /// Those that began later than the others, or than was agreed on.
     fn late(&self, load: Duration) -> Vec<Reason> {
         let tolerance = TOGETHER.max(load.mul_f64(TOGETHER_SHARE));
-        let began =
-            self.kept.iter().filter_map(|(shard, kept)| Some((kept.clock.began?, *shard, kept.start_at)));
+        let began = self
+            .kept
+            .iter()
+            .filter_map(|(shard, kept)| Some((kept.clock.began?, *shard, kept.about.start_at)));
         let Some((first, first_shard, _)) = began.clone().min_by_key(|(began, shard, _)| (*began, *shard))
         else {
             return Vec::new();

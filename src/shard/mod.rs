@@ -31,10 +31,19 @@ pub use recipe::{Noted, Recipe};
 pub struct Part {
     /// Which part of the plan it carried out.
     pub shard: Shard,
-    /// The id of its run: `{{run}}` in what it created.
-    pub run: String,
     /// What its plan was laid out from.
     pub recipe: Recipe,
+    /// What is to be told of it.
+    pub about: About,
+    /// What it measured; secrets are masked.
+    pub results: Results,
+}
+
+/// What is to be told of a shard, beside what it measured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// The id of its run: `{{run}}` in what it created.
+    pub run: String,
     /// When its process began, by its clock.
     pub start: SystemTime,
     /// How long that took in all.
@@ -47,8 +56,6 @@ pub struct Part {
     pub host: String,
     /// What a reader must know of it, one sentence each.
     pub notes: Vec<String>,
-    /// What it measured; secrets are masked.
-    pub results: Results,
 }
 
 #[cfg(test)]

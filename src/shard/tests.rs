@@ -100,14 +100,16 @@ fn measured<'a>(plan: &Plan, requests: impl Iterator<Item = &'a Request>) -> Res
 fn part(number: u32, count: u32, results: Results) -> Part {
     Part {
         shard: Shard::new(number, count).expect("a shard"),
-        run: format!("r-{number}of{count}"),
         recipe: recipe(PROFILE),
-        start: SystemTime::UNIX_EPOCH,
-        duration: Duration::from_secs(9),
-        start_at: None,
-        memory: None,
-        host: "{}".into(),
-        notes: Vec::new(),
+        about: About {
+            run: format!("r-{number}of{count}"),
+            start: SystemTime::UNIX_EPOCH,
+            duration: Duration::from_secs(9),
+            start_at: None,
+            memory: None,
+            host: "{}".into(),
+            notes: Vec::new(),
+        },
         results,
     }
 }
@@ -250,7 +252,7 @@ fn shards_that_began_late_are_found() {
     let text = "shard 2/3 began 3.5 s after shard 1/3, so their load was never that of the plan; give all the same `--start-at`";
     check(three.clone(), &[text]);
     for part in &mut three {
-        part.start_at = late(500);
+        part.about.start_at = late(500);
     }
     check(three, &["shard 2/3 began 3 s after the moment of `--start-at`"]);
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use palier::metrics::{Failure, IterationEnd, Recorder, Results, Sample, Timings};
 use palier::plan::{self, LoadId, Plan, Shard, SpanId, StepId};
 use palier::profile::{self, Files as _};
-use palier::shard::{Part, Recipe, encode, file_name};
+use palier::shard::{About, Part, Recipe, encode, file_name};
 
 use crate::slow::{take_turn, told};
 use crate::support::palier::{Palier, binary, write};
@@ -56,14 +56,16 @@ fn ten_million_samples_of_64_shards_are_merged_in_two_seconds_and_200_megabytes(
         let shard = Shard::new(number, SHARDS).expect("a shard");
         let part = Part {
             shard,
-            run: format!("r-{number}of{SHARDS}"),
             recipe: recipe.clone(),
-            start: SystemTime::UNIX_EPOCH,
-            duration: Duration::from_secs(61),
-            start_at: Some(SystemTime::UNIX_EPOCH),
-            memory: None,
-            host: "{}".into(),
-            notes: Vec::new(),
+            about: About {
+                run: format!("r-{number}of{SHARDS}"),
+                start: SystemTime::UNIX_EPOCH,
+                duration: Duration::from_secs(61),
+                start_at: Some(SystemTime::UNIX_EPOCH),
+                memory: None,
+                host: "{}".into(),
+                notes: Vec::new(),
+            },
             results: results.clone(),
         };
         let bytes = encode(&part).expect("bytes");
