@@ -6,7 +6,7 @@ use super::diagnostic::Diagnostic;
 use super::files::{self, Files, Origin};
 use super::merge;
 use super::overrides::Assignment;
-use super::place::{Place, Placed, SourceId, Sources};
+use super::place::{Place, Placed, Precedence, SourceId, Sources};
 use super::reader::{Fields, Findings};
 use super::scenario;
 use super::tree::{self, Node, Shape, Table, Value};
@@ -20,6 +20,7 @@ pub(super) struct Composed {
     /// The scenario files that were read, as written: the profile's own, and where each of the others is named.
     pub(super) scenarios: ScenarioNames,
     pub(super) sources: Sources,
+    pub(super) precedence: Precedence,
     pub(super) findings: Findings,
     /// Whether a file could not be made out as a whole, so that the tree says too little to be read.
     pub(super) torn: bool,
@@ -38,6 +39,7 @@ pub(super) fn compose(origin: Origin, text: String, request: &Request<'_>, files
     let place = Place { source: SourceId(0), start: 0, end: 0 };
     let own = composer.parse(origin.clone(), text);
     let mut root = Node { value: Value::Table(composer.extended(own, &mut vec![origin])), place };
+    let precedence = Precedence { files: composer.origins.len() };
     let assignments = composer.assignments();
     let (first, rest): (Vec<_>, Vec<_>) = assignments.iter().partition(|assignment| assignment.goes_first());
     for assignment in first {
@@ -49,7 +51,7 @@ pub(super) fn compose(origin: Origin, text: String, request: &Request<'_>, files
     }
     variables::fill(&mut root, request.variables, &mut composer.findings);
     let Composer { sources, findings, torn, .. } = composer;
-    Composed { root, scenarios, sources, findings, torn }
+    Composed { root, scenarios, sources, precedence, findings, torn }
 }
 
 /// What the scenarios are called.

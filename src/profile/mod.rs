@@ -173,14 +173,14 @@ pub fn load(request: &Request<'_>, files: &dyn Files) -> Result<Profile, Error> 
             looked,
         })?;
     let text = origin.read(files).map_err(|source| Error::Unreadable { path: origin.shown(), source })?;
-    let Composed { root, scenarios, sources, mut findings, torn } =
+    let Composed { root, scenarios, sources, precedence, mut findings, torn } =
         compose::compose(origin, text, request, files);
     let names = compose::texts(&root, "secrets");
     let value = |name: &&str| Some(((*name).to_owned(), request.variables.get(*name)?.clone()));
     let of_variables = names.iter().filter_map(value);
     let of_observers = database::secrets(root.table().and_then(|root| root.get("observe")));
     let secrets = Secrets::new(of_variables.chain(of_observers.into_iter().map(|it| (String::new(), it))));
-    let read = if torn { None } else { root::read(&root, &scenarios, &mut findings) };
+    let read = if torn { None } else { root::read(&root, &scenarios, precedence, &mut findings) };
     let mut diagnostics = findings.list;
     if diagnostics.is_empty()
         && let Some(Read {

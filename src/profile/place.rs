@@ -6,6 +6,21 @@ use std::ops::{Deref, Range};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceId(pub(super) usize);
 
+/// Which texts go before which.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Precedence {
+    /// How many of the sources are the profile's own file and those it extends, in that order. They are the first ones.
+    pub(super) files: usize,
+}
+
+impl Precedence {
+    /// The rank of a source, of which the smaller goes before the larger: 0 is the command line, 1 the profile's own
+    /// file, 2 the one it extends, and so on.
+    pub(super) fn rank(self, source: SourceId) -> usize {
+        if source.0 < self.files { source.0 + 1 } else { 0 }
+    }
+}
+
 /// A stretch of one source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {

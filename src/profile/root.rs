@@ -5,6 +5,7 @@ use super::compose::ScenarioNames;
 use super::diagnostic::Diagnostic;
 use super::load::{self, Executor, Load, Stage};
 use super::observe::{self, Observe};
+use super::place::Precedence;
 use super::reader::{self, Fields, Findings};
 use super::scenario::{self, Scenario};
 use super::selector::Names;
@@ -31,7 +32,12 @@ pub(super) struct Read {
 const LATER: [&str; 2] = ["data", "group"];
 
 /// Reads the tree.
-pub(super) fn read(root: &Node, called: &ScenarioNames, findings: &mut Findings) -> Option<Read> {
+pub(super) fn read(
+    root: &Node,
+    called: &ScenarioNames,
+    precedence: Precedence,
+    findings: &mut Findings,
+) -> Option<Read> {
     let mut fields = Fields::of(root, "profile", "the profile", findings)?;
     let description = fields.get("description").and_then(|node| reader::text(node, "description", findings));
     if let Some(node) = fields.get("secrets") {
@@ -70,7 +76,7 @@ pub(super) fn read(root: &Node, called: &ScenarioNames, findings: &mut Findings)
     fields.get("extends");
     fields.finish(&LATER, findings);
 
-    let names = names(&loads, &scenarios, &observe);
+    let names = names(&loads, &scenarios, &observe, precedence);
     // With a load or a step missing, every selector that names it would be complained about.
     let holed = findings.holed;
     findings.holed |= !whole;
@@ -168,8 +174,8 @@ fn scenario_of(node: &Node, name: String, findings: &mut Findings) -> Option<Sce
     scenario
 }
 
-fn names(loads: &[Load], scenarios: &[Scenario], observe: &Observe) -> Names {
-    let mut names = Names::default();
+fn names(loads: &[Load], scenarios: &[Scenario], observe: &Observe, precedence: Precedence) -> Names {
+    let mut names = Names { precedence, ..Names::default() };
     names.observers.extend(ObserverKind::ALL.iter().filter(|kind| observe.describes(**kind)));
     if let Some(logs) = &observe.logs {
         names.patterns.extend(logs.patterns.iter().map(|pattern| pattern.name.clone()));

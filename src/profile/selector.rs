@@ -8,7 +8,7 @@
 
 use super::diagnostic::Diagnostic;
 use super::nearest::suggestion;
-use super::place::{Placed, SourceId};
+use super::place::{Placed, Precedence, SourceId};
 use super::reader::Findings;
 use crate::words::{Metric, ObservedPhase, ObserverKind, Phase};
 
@@ -52,12 +52,23 @@ pub(super) struct Names {
     pub(super) stages: Vec<String>,
     /// The texts that the stages stand in; where there are none, those of the loads.
     pub(super) stages_in: Vec<SourceId>,
+    /// Which of the texts go before which.
+    pub(super) precedence: Precedence,
     pub(super) tags: Vec<String>,
     /// Observers that the profile describes.
     pub(super) observers: Vec<ObserverKind>,
     /// Patterns that `log_matches` counts, and the files in which it does.
     pub(super) patterns: Vec<String>,
     pub(super) sources: Vec<String>,
+}
+
+impl Names {
+    /// Whether a text that goes before this one brought all the stages. What a text asks of its own stages is not
+    /// inherited by one that has others; what it asks of those of a text below it, it has to spell right.
+    fn have_replaced_those_of(&self, source: SourceId) -> bool {
+        let rank = |source: SourceId| self.precedence.rank(source);
+        !self.stages_in.is_empty() && self.stages_in.iter().all(|stages| rank(*stages) < rank(source))
+    }
 }
 
 /// The keys of selectors that tags cannot take.
@@ -117,9 +128,8 @@ pub(super) fn read(
             return None;
         }
     };
-    // What an extended profile asks of its own stages is not inherited by one that has others.
-    let is_gone = |(key, value): &(String, String)| key == "stage" && !names.stages.contains(value);
-    if pairs.iter().any(is_gone) && !names.stages_in.contains(&place.source) && !names.stages_in.is_empty() {
+    let is_unknown = |(key, value): &(String, String)| key == "stage" && !names.stages.contains(value);
+    if names.have_replaced_those_of(place.source) && pairs.iter().any(is_unknown) {
         return None;
     }
     let mut selector: Vec<Selection> = Vec::new();
@@ -305,19 +315,22 @@ mod tests {
     use super::super::place::{Place, Sources};
     use super::*;
 
+    /// What becomes of a key of the profile's own file, whose stages are written in another.
     fn check(key: &str) -> String {
+        let mut sources = Sources::default();
+        let [own, extended] = ["", ""].map(|text| sources.add(String::new(), text.into()));
         let names = Names {
             steps: vec!["create employee".into(), "list".into()],
             loads: vec!["browse".into()],
             stages: vec!["peak".into()],
-            stages_in: Vec::new(),
+            stages_in: vec![extended],
+            precedence: Precedence { files: 2 },
             tags: vec!["team".into()],
             observers: vec![ObserverKind::Logs],
             patterns: vec!["Deadlock".into()],
             sources: vec!["mysql.log".into()],
         };
-        let source = Sources::default().add(String::new(), String::new());
-        let key = Placed::new(key.to_owned(), Place { source, start: 0, end: 0 });
+        let key = Placed::new(key.to_owned(), Place { source: own, start: 0, end: 0 });
         let mut findings = Findings::default();
         if let Some((metric, selector)) = read(&key, &names, &mut findings) {
             let pairs = selector.iter();
@@ -378,11 +391,27 @@ mod tests {
             ("checks{stages:peak}", "nothing is selected by `stages` / did you mean `stage`?"),
             ("checks{phase:lod}", "there is no phase `lod` / did you mean `load`?"),
             ("http_reqs{status:2xx}", "`2xx` is no status: it lies between 100 and 599 / -"),
+            ("vus{stage:peek}", "there is no stage `peek` / did you mean `peak`?"),
             ("vus{step:list}", "`vus` is not kept by `step` / -"),
             ("checks{step:list,step:list}", "a key stands twice in this selector / -"),
         ] {
             assert_eq!(check(key), wrong, "{key}");
         }
+    }
+
+    #[test]
+    fn a_text_is_above_the_one_it_extends_and_below_the_command_line() {
+        let mut sources = Sources::default();
+        let [own, extended, set] = ["", "", ""].map(|text| sources.add(String::new(), text.into()));
+        let replaced = |stages_in: &[SourceId], of| {
+            let precedence = Precedence { files: 2 };
+            Names { stages_in: stages_in.to_vec(), precedence, ..Names::default() }.have_replaced_those_of(of)
+        };
+        assert!(replaced(&[own], extended) && replaced(&[set], own) && replaced(&[set], extended));
+        assert!(!replaced(&[own], own) && !replaced(&[extended], extended) && !replaced(&[set], set));
+        assert!(!replaced(&[extended], own) && !replaced(&[extended], set) && !replaced(&[own], set));
+        assert!(!replaced(&[set, extended], extended), "some are still its own");
+        assert!(!replaced(&[], extended), "nobody knows of any");
     }
 
     proptest! {

@@ -213,6 +213,36 @@ fn a_profile_may_extend_a_built_in_one_by_name() {
 }
 
 #[test]
+fn thresholds_on_stages_are_inherited_as_long_as_the_stages_are() {
+    let stages = |name: &str| {
+        format!(
+            "[load]\nexecutor = \"ramping-vus\"\nstages = [{{ name = \"{name}\", duration = \"1s\", target = 1 }}]\n"
+        )
+    };
+    let asked = |stage: &str| format!("[thresholds]\n\"vus{{stage:{stage}}}\" = [\"max<9\"]\n");
+    let base = format!("[target]\nurl = \"http://localhost\"\n{}{}{STEP}", stages("peak"), asked("peak"));
+    let over = |own: &str| {
+        Case::default().file("base.toml", &base).file("p.toml", &format!("extends = \"base.toml\"\n{own}"))
+    };
+    assert_eq!(over("").profile("p.toml").thresholds.len(), 1);
+    assert_eq!(over(&stages("top")).profile("p.toml").thresholds.len(), 0);
+    let own = over(&(stages("top") + &asked("top"))).profile("p.toml");
+    assert_eq!(own.thresholds.len(), 1);
+    let replaced = over("").set("load.stages=[{ duration = \"1s\", target = 1 }]").profile("p.toml");
+    assert_eq!(replaced.thresholds.len(), 0);
+    // Whoever asks something of the stages of another text has to name them as they are.
+    for mistyped in [
+        over(&asked("peek")),
+        over("").set("thresholds.\"vus{stage:peek}\"=[\"max<9\"]"),
+        over(&(stages("top") + &asked("peak"))),
+        over(&stages("top")).set("warnings.\"vus{stage:peek}\"=[\"max<9\"]"),
+    ] {
+        let errors = mistyped.errors();
+        assert!(errors.contains("there is no stage `pe"), "{errors}");
+    }
+}
+
+#[test]
 fn everything_can_be_set_by_its_path() {
     let mut case = Case::default()
         .set("load.stages[2].target=50")
