@@ -77,7 +77,8 @@ fn line(finding: &Finding, terminal: Terminal) -> String {
 
 async fn target(plan: &Plan) -> Finding {
     let began = Instant::now();
-    let forward = match plan.target.service.as_ref().map(Forward::start).transpose() {
+    let start = |service| Forward::start(service, &plan.kubeconfig);
+    let forward = match plan.target.service.as_ref().map(start).transpose() {
         Ok(forward) => forward,
         Err(why) => return Finding::wrong("target", why, None),
     };

@@ -122,7 +122,7 @@ pub(super) fn run(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode
     let plan = Arc::new(plan);
     let mode = if args.quiet { ProgressMode::None } else { args.progress };
     let mut progress = Progress::new(Arc::clone(&plan), mode, Provider::detect(env), terminal);
-    let forward = way::to(&plan.target)?;
+    let forward = way::to(&plan.target, &plan.kubeconfig)?;
     let engaged =
         onlookers::run(&plan, forward.as_ref(), &destination.journal, inbox, &mut progress, !args.quiet);
     let results = runtime.block_on(engaged);

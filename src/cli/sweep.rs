@@ -272,7 +272,7 @@ async fn undo(
     }
     let target = to.target(journal)?;
     let mut trouble = None;
-    let forward = way::to(&target)?;
+    let forward = way::to(&target, &to.env.kubeconfig())?;
     let way = forward.as_ref().map(Forward::way);
     let swept = engine::sweep(&target, way.as_ref(), errands, to.args.within, |number, outcome| {
         match outcome {

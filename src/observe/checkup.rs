@@ -102,7 +102,9 @@ async fn check(plan: &Plan, observer: &Observer) -> Vec<Finding> {
             vec![Finding::wrong("autoscaling", text, None)]
         }
         #[cfg(feature = "mysql")]
-        Watched::Mysql(mysql) => super::mysql::checkup::check(mysql, plan.cleanup.as_ref()).await,
+        Watched::Mysql(mysql) => {
+            super::mysql::checkup::check(mysql, &plan.kubeconfig, plan.cleanup.as_ref()).await
+        }
         #[cfg(not(feature = "mysql"))]
         Watched::Mysql(_) => {
             let text =

@@ -15,7 +15,8 @@ const COUNTING: Duration = Duration::from_secs(10);
 #[cfg(feature = "mysql")]
 pub async fn before(plan: &Plan) -> Option<Found> {
     let cleanup = plan.cleanup.as_ref().filter(|cleanup| cleanup.active)?;
-    let counted = tokio::time::timeout(COUNTING, super::mysql::cleanup::count(cleanup)).await;
+    let counted =
+        tokio::time::timeout(COUNTING, super::mysql::cleanup::count(cleanup, &plan.kubeconfig)).await;
     Some(match counted {
         Ok(Ok(before)) => Found { before, ..Found::default() },
         Ok(Err(refusal)) => {
@@ -32,7 +33,8 @@ pub async fn before(plan: &Plan) -> Option<Found> {
 #[cfg(feature = "mysql")]
 pub async fn after(plan: &Plan, found: &mut Found, within: Duration) {
     let Some(cleanup) = plan.cleanup.as_ref().filter(|cleanup| cleanup.active) else { return };
-    let outcome = tokio::time::timeout(within, super::mysql::cleanup::clean(cleanup, found)).await;
+    let outcome =
+        tokio::time::timeout(within, super::mysql::cleanup::clean(cleanup, &plan.kubeconfig, found)).await;
     let trouble = match outcome {
         Ok(Ok(())) => return,
         Ok(Err(refusal)) => refusal.to_string(),
@@ -46,7 +48,7 @@ pub async fn after(plan: &Plan, found: &mut Found, within: Duration) {
 #[cfg(feature = "mysql")]
 pub async fn delete(plan: &Plan, within: Duration) -> Option<Result<u64, String>> {
     let cleanup = plan.cleanup.as_ref()?;
-    let deleting = super::mysql::cleanup::delete(&cleanup.access, cleanup.delete.as_ref()?);
+    let deleting = super::mysql::cleanup::delete(&cleanup.access, &plan.kubeconfig, cleanup.delete.as_ref()?);
     Some(match tokio::time::timeout(within, deleting).await {
         Ok(deleted) => deleted.map_err(|refusal| refusal.to_string()),
         Err(_) => Err(format!("no end of it within {}", human_duration(within))),
@@ -57,7 +59,7 @@ pub async fn delete(plan: &Plan, within: Duration) -> Option<Result<u64, String>
 #[cfg(feature = "mysql")]
 pub async fn sweep(plan: &Plan) -> Option<Result<Found, String>> {
     let cleanup = plan.cleanup.as_ref().filter(|cleanup| cleanup.sweep.is_some())?;
-    Some(super::mysql::cleanup::sweep(cleanup).await.map_err(|refusal| refusal.to_string()))
+    Some(super::mysql::cleanup::sweep(cleanup, &plan.kubeconfig).await.map_err(|refusal| refusal.to_string()))
 }
 
 /// This build knows no database.

@@ -124,7 +124,7 @@ fn task(plan: &Plan, watched: Watched, desk: Desk) -> Pin<Box<dyn Future<Output 
         #[cfg(not(feature = "kubernetes"))]
         Watched::Logs(settings) => Box::pin(logs::watch(settings, desk)),
         #[cfg(feature = "mysql")]
-        Watched::Mysql(settings) => Box::pin(mysql::watch(settings, desk)),
+        Watched::Mysql(settings) => Box::pin(mysql::watch(settings, plan.kubeconfig.clone(), desk)),
         #[cfg(not(feature = "mysql"))]
         Watched::Mysql(_) => Box::pin(async move { drop(desk) }),
     }
@@ -186,12 +186,18 @@ impl Observation {
         // What a feed could not see at its last look.
         let mut barred: BTreeMap<(usize, usize), &str> = BTreeMap::new();
         for report in &self.early {
-            #[expect(clippy::wildcard_enum_match_arm, reason = "only these two are about a feed's look")]
+            #[expect(clippy::wildcard_enum_match_arm, reason = "only these are about a look")]
             match &report.tale {
-                Tale::Failed { feed, why } => barred.insert((report.observer, *feed), why),
-                Tale::Look { feed, .. } => barred.remove(&(report.observer, *feed)),
-                _ => None,
-            };
+                Tale::Failed { feed, why } => {
+                    barred.insert((report.observer, *feed), why);
+                }
+                Tale::Look { feed, .. } => {
+                    barred.remove(&(report.observer, *feed));
+                }
+                // It is said of the observer as a whole.
+                Tale::Trouble { .. } => barred.retain(|(observer, _), _| *observer != report.observer),
+                _ => {}
+            }
         }
         let mut barred: Vec<String> = (barred.iter())
             .map(|((observer, _), why)| {

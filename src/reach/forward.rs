@@ -1,5 +1,6 @@
 //! A way to the pods of a Service, and what is said between those who use it and whoever keeps the roster.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -53,13 +54,17 @@ pub(super) struct PodSeat {
 }
 
 impl Forward {
-    /// Starts to look for the pods of a Service; an error says why this cannot even be tried.
-    pub fn start(service: &Service) -> Result<Self, String> {
+    /// Starts to look for the pods of a Service, in the cluster that kubeconfigs lead to; an error says why this cannot
+    /// even be tried.
+    pub fn start(service: &Service, kubeconfig: &[PathBuf]) -> Result<Self, String> {
         let (words, inbox) = unbounded_channel();
-        let (service, own) = (service.clone(), words.downgrade());
+        let (service, kubeconfig, own) = (service.clone(), kubeconfig.to_vec(), words.downgrade());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime =
+            runtime.map_err(|error| format!("no runtime could be started for port-forwards: {error}"))?;
         let thread = std::thread::Builder::new().name("forward".to_owned());
         thread
-            .spawn(move || service::keep(service, inbox, own))
+            .spawn(move || runtime.block_on(service::keep(service, kubeconfig, inbox, own)))
             .map_err(|error| format!("no thread could be started for port-forwards: {error}"))?;
         Ok(Self { words })
     }

@@ -1,6 +1,7 @@
 //! What a build without the feature `kubernetes` has in the place of a way to a cluster.
 
 use std::convert::Infallible;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,7 +14,7 @@ pub struct Forward(Infallible);
 
 impl Forward {
     /// Says that there is none.
-    pub fn start(service: &Service) -> Result<Self, String> {
+    pub fn start(service: &Service, _: &[PathBuf]) -> Result<Self, String> {
         Err(format!(
             "this build of palier reaches no Kubernetes, and so not {service}: take one that was built with the \
              feature `kubernetes`, as by default"

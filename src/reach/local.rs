@@ -1,6 +1,7 @@
 //! A port of this machine that leads to a pod, for a client that takes no stream of ours: that of MySQL.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -23,15 +24,15 @@ pub enum Behind {
 
 /// Makes a port-forward to a pod, and a port on the loopback interface that leads to it. It takes one connection, the
 /// first, and is closed at once; the forward lasts as long as that connection.
-pub async fn port_to(service: &Service, behind: Behind) -> Result<u16, String> {
+pub async fn port_to(service: &Service, behind: Behind, kubeconfig: &[PathBuf]) -> Result<u16, String> {
     let (cluster, name, port) = match (behind, &service.port) {
         (Behind::Pod, ServicePort::Number(port)) => {
-            let cluster = Cluster::connect(service.context.as_deref()).await?;
+            let cluster = Cluster::connect(kubeconfig, service.context.as_deref()).await?;
             (std::sync::Arc::new(cluster), service.name.clone(), *port)
         }
         (Behind::Pod, ServicePort::Name(port)) => return Err(format!("a pod has no port `{port}`")),
         (Behind::Service, _) => {
-            let Look { cluster, endpoints, .. } = look(service.clone(), None, None).await?;
+            let Look { cluster, endpoints, .. } = look(service, kubeconfig, None, None).await?;
             let first = endpoints.into_iter().find(|endpoint| endpoint.is_ready);
             let first = first.ok_or_else(|| {
                 format!("the Service {}/{} has no pod that is ready", service.namespace, service.name)

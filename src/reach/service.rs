@@ -5,6 +5,7 @@
 //! pods that were there last are taken to be still there.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,6 @@ use k8s_openapi::api::discovery::v1::{EndpointPort, EndpointSlice};
 use kube::api::{Api, ListParams};
 use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
 use tokio::sync::oneshot;
-use tokio::task::LocalSet;
 
 use super::Refusal;
 use super::cluster::Cluster;
@@ -36,10 +36,15 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct PortName(Option<String>);
 
 /// Keeps the roster of a Service's pods, until nobody is left who could ask for one.
-pub(super) fn keep(service: Service, inbox: UnboundedReceiver<Word>, words: WeakUnboundedSender<Word>) {
-    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+pub(super) async fn keep(
+    service: Service,
+    kubeconfig: Vec<PathBuf>,
+    inbox: UnboundedReceiver<Word>,
+    words: WeakUnboundedSender<Word>,
+) {
     let keeper = Keeper {
         service,
+        kubeconfig,
         words,
         cluster: None,
         port: None,
@@ -51,11 +56,12 @@ pub(super) fn keep(service: Service, inbox: UnboundedReceiver<Word>, words: Weak
         round_trip: Trend::default(),
         broken: 0,
     };
-    LocalSet::new().block_on(&runtime, keeper.run(inbox));
+    keeper.run(inbox).await;
 }
 
 struct Keeper {
     service: Service,
+    kubeconfig: Vec<PathBuf>,
     words: WeakUnboundedSender<Word>,
     cluster: Option<Arc<Cluster>>,
     port: Option<PortName>,
@@ -73,9 +79,10 @@ struct Keeper {
 
 impl Keeper {
     async fn run(mut self, mut inbox: UnboundedReceiver<Word>) {
+        let (service, kubeconfig) = (self.service.clone(), std::mem::take(&mut self.kubeconfig));
         loop {
             let began = Instant::now();
-            let look = look(self.service.clone(), self.cluster.clone(), self.port.clone());
+            let look = look(&service, &kubeconfig, self.cluster.clone(), self.port.clone());
             let mut look = std::pin::pin!(tokio::time::timeout(PATIENCE, look));
             let found = loop {
                 tokio::select! {
@@ -209,22 +216,23 @@ pub(super) struct Look {
 
 /// Looks at the pods of a Service; the first time also for the cluster, and for the Service itself.
 pub(super) async fn look(
-    service: Service,
+    service: &Service,
+    kubeconfig: &[PathBuf],
     cluster: Option<Arc<Cluster>>,
     port: Option<PortName>,
 ) -> Result<Look, String> {
     let cluster = match cluster {
         Some(cluster) => cluster,
-        None => Arc::new(Cluster::connect(service.context.as_deref()).await?),
+        None => Arc::new(Cluster::connect(kubeconfig, service.context.as_deref()).await?),
     };
-    let Service { namespace, name, .. } = &service;
+    let Service { namespace, name, .. } = service;
     let port = if let Some(port) = port {
         port
     } else {
         let api: Api<v1::Service> = Api::namespaced(cluster.client.clone(), namespace);
         let found = api.get_opt(name).await.map_err(|error| cluster.refusal(&error))?;
         let missing = || format!("there is no Service `{name}` in the namespace `{namespace}`");
-        PortName::of(&found.ok_or_else(missing)?, &service)?
+        PortName::of(&found.ok_or_else(missing)?, service)?
     };
     let api: Api<EndpointSlice> = Api::namespaced(cluster.client.clone(), namespace);
     let labels = ListParams::default().labels(&format!("kubernetes.io/service-name={name}"));

@@ -88,6 +88,8 @@ fn an_api_server_that_is_down_holds_up_no_load() {
     assert!(run.took < Duration::from_secs(60), "{:?}: neither waited for, nor followed", run.took);
     let why = run.threshold("count==0")["reason"].to_string();
     assert!(why.contains("http://127.0.0.1:1 cannot be asked"), "{why}");
+    assert!(run.stderr.contains("kubernetes sees nothing: "), "{}", run.stderr);
+    assert!(!run.stderr.contains("not all of it can be seen"), "once is enough: {}", run.stderr);
 }
 
 #[test]

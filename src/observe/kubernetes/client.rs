@@ -7,19 +7,19 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{Event, Namespace, Pod, Service};
 use kube::api::{Api, ListParams, LogParams};
-use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config, Error};
 
 use super::usage::{PodMetrics, PodMetricsList};
+use crate::reach::cluster;
 
-/// How long a connection may take.
-const CONNECT: Duration = Duration::from_secs(4);
+/// The file that has the Role for observing.
+const ROLE: &str = "ci/kubernetes/observe.yaml";
 
 /// How long the metrics API may take: what else is seen must not wait for it.
 const OF_METRICS: Duration = Duration::from_secs(1);
 
-/// How long the log of a container that ended may take.
-const OF_LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long each piece of evidence of what happened to a pod may take.
+const OF_EVIDENCE: Duration = Duration::from_secs(1);
 
 /// So many of its last lines are evidence.
 const LAST_WORDS: i64 = 5;
@@ -63,46 +63,20 @@ impl Cluster {
     /// Finds the cluster as `kubectl` does: by kubeconfigs, or by the service account of the pod that palier runs in.
     /// Nothing is asked yet.
     pub(super) async fn connect(way: Way<'_>) -> Result<Self, String> {
-        Self::connect_with(way, Some(CONNECT)).await
+        let (config, context) = cluster::config(way.kubeconfig, way.context).await?;
+        Self::of(way, config, context)
     }
 
     /// The same for answers that go on for as long as something is watched.
     pub(super) async fn connect_to_follow(way: Way<'_>) -> Result<Self, String> {
-        Self::connect_with(way, None).await
+        let (mut config, context) = cluster::config(way.kubeconfig, way.context).await?;
+        config.read_timeout = None;
+        Self::of(way, config, context)
     }
 
-    async fn connect_with(way: Way<'_>, silence: Option<Duration>) -> Result<Self, String> {
-        let (mut config, context) = match merged(way.kubeconfig) {
-            Ok(kubeconfig) => {
-                let context = way.context.map(str::to_owned).or_else(|| kubeconfig.current_context.clone());
-                let options = KubeConfigOptions {
-                    context: way.context.map(str::to_owned),
-                    ..KubeConfigOptions::default()
-                };
-                let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
-                let config = config.map_err(|error| match way.context {
-                    Some(context) => format!(
-                        "the kubeconfig cannot be used with the context `{context}`: {}",
-                        chain(&error)
-                    ),
-                    None => format!("the kubeconfig cannot be used: {}", chain(&error)),
-                })?;
-                (config, context)
-            }
-            Err(unread) => match (way.context, Config::incluster()) {
-                (None, Ok(config)) => (config, None),
-                (Some(_), _) | (None, Err(_)) => {
-                    return Err(format!("no cluster is known: {unread} (`KUBECONFIG` names a kubeconfig)"));
-                }
-            },
-        };
-        (config.connect_timeout, config.read_timeout) = (Some(CONNECT), silence);
-        // The next look is the next try.
-        config.default_retry = false;
+    fn of(way: Way<'_>, config: Config, context: Option<String>) -> Result<Self, String> {
         let namespace = way.namespace.map_or_else(|| config.default_namespace.clone(), str::to_owned);
-        let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
-        let client = Client::try_from(config);
-        let client = client.map_err(|error| format!("the kubeconfig cannot be used: {}", chain(&error)))?;
+        let (client, server) = cluster::client(config)?;
         Ok(Self { client, namespace, context, server })
     }
 
@@ -184,12 +158,13 @@ impl Cluster {
         }
     }
 
-    /// What the cluster warned of a pod, the latest last; nothing where that cannot be read.
+    /// What the cluster warned of a pod, the latest last; nothing where that cannot be read in time.
     pub(super) async fn warnings(&self, uid: &str) -> Vec<String> {
         let api: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
         let fields = format!("involvedObject.uid={uid},type=Warning");
-        let found = api.list(&ListParams::default().fields(&fields).limit(20)).await;
-        let events = found.map(|list| list.items).unwrap_or_default();
+        let asked = ListParams::default().fields(&fields).limit(20);
+        let found = tokio::time::timeout(OF_EVIDENCE, api.list(&asked)).await;
+        let events = found.ok().and_then(Result::ok).map(|list| list.items).unwrap_or_default();
         let mut texts: Vec<String> = (events.into_iter())
             .map(|event| {
                 let (reason, message) = (event.reason.unwrap_or_default(), event.message.unwrap_or_default());
@@ -201,7 +176,7 @@ impl Cluster {
         texts
     }
 
-    /// The last lines that a container wrote before it ended last; nothing where they cannot be read.
+    /// The last lines that a container wrote before it ended last; nothing where they cannot be read in time.
     pub(super) async fn last_words(&self, pod: &str, container: &str) -> Vec<String> {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
         let ask = LogParams {
@@ -210,7 +185,7 @@ impl Cluster {
             tail_lines: Some(LAST_WORDS),
             ..LogParams::default()
         };
-        match tokio::time::timeout(OF_LAST_WORDS, api.logs(pod, &ask)).await {
+        match tokio::time::timeout(OF_EVIDENCE, api.logs(pod, &ask)).await {
             Ok(Ok(text)) => (text.lines())
                 .filter(|line| !line.trim().is_empty())
                 .map(|line| format!("its log: {}", line.chars().take(LONGEST_LINE).collect::<String>()))
@@ -225,46 +200,6 @@ impl Cluster {
 
     /// What the API server, or the way to it, said no with.
     pub(super) fn refusal(&self, error: &Error) -> String {
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "whatever else there is did not reach the API server"
-        )]
-        match error {
-            Error::Api(status) if status.code == 403 => {
-                format!("{} (ci/kubernetes/observe.yaml has the Role that allows it)", status.message)
-            }
-            Error::Api(status) if status.code == 401 => {
-                format!("the API server at {} does not know who asks: {}", self.server, status.message)
-            }
-            Error::Api(status) => status.message.clone(),
-            other => format!("the API server at {} cannot be asked: {}", self.server, chain(other)),
-        }
+        cluster::refusal(error, &self.server, ROLE)
     }
-}
-
-/// All kubeconfigs in one; else why there is none.
-fn merged(paths: &[PathBuf]) -> Result<Kubeconfig, String> {
-    let mut merged: Option<Kubeconfig> = None;
-    for path in paths {
-        let next = Kubeconfig::read_from(path).and_then(|next| match merged.take() {
-            Some(before) => before.merge(next),
-            None => Ok(next),
-        });
-        merged = Some(next.map_err(|error: KubeconfigError| chain(&error))?);
-    }
-    merged.ok_or_else(|| "neither `KUBECONFIG` nor `HOME` is set".to_owned())
-}
-
-/// An error with all its causes, each said once.
-pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }

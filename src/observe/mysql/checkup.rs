@@ -1,5 +1,7 @@
 //! Whether a server lets palier see all that it asks for.
 
+use std::path::PathBuf;
+
 use super::OF_INNODB;
 use super::connection::Connection;
 use super::refusal::Refusal;
@@ -13,10 +15,14 @@ const TOPIC: &str = "database";
 const NEARLY_ALL: f64 = 0.8;
 
 /// Looks at a server, and at what a run is to delete from it.
-pub async fn check(settings: &Mysql, cleanup: Option<&DatabaseCleanup>) -> Vec<Finding> {
+pub async fn check(
+    settings: &Mysql,
+    kubeconfig: &[PathBuf],
+    cleanup: Option<&DatabaseCleanup>,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     let access = &settings.access;
-    let mut connection = match Connection::open(access).await {
+    let mut connection = match Connection::open(access, kubeconfig).await {
         Ok(connection) => connection,
         Err(refusal) => return vec![Finding::wrong(TOPIC, refusal.to_string(), Some(mend_entry(&refusal)))],
     };

@@ -1,5 +1,6 @@
 //! Deleting what a run, or every run, has left in the database.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::connection::Connection;
@@ -8,17 +9,21 @@ use crate::metrics;
 use crate::plan::{Access, DatabaseCleanup};
 
 /// What `verify` says now; `None` where there is none.
-pub async fn count(cleanup: &DatabaseCleanup) -> Result<Option<i64>, Refusal> {
+pub async fn count(cleanup: &DatabaseCleanup, kubeconfig: &[PathBuf]) -> Result<Option<i64>, Refusal> {
     let Some(verify) = &cleanup.verify else { return Ok(None) };
-    let mut connection = Connection::open(&cleanup.access).await?;
+    let mut connection = Connection::open(&cleanup.access, kubeconfig).await?;
     let counted = verified(&mut connection, verify).await;
     connection.leave().await;
     counted.map(Some)
 }
 
 /// Deletes what this run has left. `found` gets what is known, so that it is known even if this never ends.
-pub async fn clean(cleanup: &DatabaseCleanup, found: &mut metrics::DatabaseCleanup) -> Result<(), Refusal> {
-    let mut connection = Connection::open(&cleanup.access).await?;
+pub async fn clean(
+    cleanup: &DatabaseCleanup,
+    kubeconfig: &[PathBuf],
+    found: &mut metrics::DatabaseCleanup,
+) -> Result<(), Refusal> {
+    let mut connection = Connection::open(&cleanup.access, kubeconfig).await?;
     if let Some(delete) = &cleanup.delete {
         found.deleted = Some(connection.change(delete).await?);
     }
@@ -31,9 +36,9 @@ pub async fn clean(cleanup: &DatabaseCleanup, found: &mut metrics::DatabaseClean
 
 /// Deletes what a run has left that is no more, with its `delete`; how many rows that were. What the run asked for last
 /// may still be on its way through the service: so it is done again until for a second there was nothing to delete.
-pub async fn delete(access: &Access, statement: &str) -> Result<u64, Refusal> {
+pub async fn delete(access: &Access, kubeconfig: &[PathBuf], statement: &str) -> Result<u64, Refusal> {
     const QUIET: Duration = Duration::from_secs(1);
-    let mut connection = Connection::open(access).await?;
+    let mut connection = Connection::open(access, kubeconfig).await?;
     let (mut deleted, mut last) = (0, Instant::now());
     loop {
         let rows = connection.change(statement).await?;
@@ -50,9 +55,12 @@ pub async fn delete(access: &Access, statement: &str) -> Result<u64, Refusal> {
 }
 
 /// Deletes what every run has left, with `sweep`, and counts before and after. Twice is once.
-pub async fn sweep(cleanup: &DatabaseCleanup) -> Result<metrics::DatabaseCleanup, Refusal> {
+pub async fn sweep(
+    cleanup: &DatabaseCleanup,
+    kubeconfig: &[PathBuf],
+) -> Result<metrics::DatabaseCleanup, Refusal> {
     let mut found = metrics::DatabaseCleanup::default();
-    let mut connection = Connection::open(&cleanup.access).await?;
+    let mut connection = Connection::open(&cleanup.access, kubeconfig).await?;
     if let Some(verify) = &cleanup.verify {
         found.before = Some(verified(&mut connection, verify).await?);
     }

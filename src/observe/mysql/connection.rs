@@ -1,5 +1,7 @@
 //! Getting into a server, and asking it.
 
+use std::path::PathBuf;
+
 use mysql_async::prelude::{FromRow, Queryable as _};
 use mysql_async::{Conn, OptsBuilder, Row, SslOpts, Value};
 use rustls::RootCertStore;
@@ -14,9 +16,9 @@ use crate::plan::{Access, Address, Tls};
 pub struct Connection(Conn);
 
 impl Connection {
-    /// Enters a server.
-    pub async fn open(access: &Access) -> Result<Self, Refusal> {
-        let address = reached(&access.address).await.map_err(|why| {
+    /// Enters a server; kubeconfigs lead to one that is in a cluster.
+    pub async fn open(access: &Access, kubeconfig: &[PathBuf]) -> Result<Self, Refusal> {
+        let address = reached(&access.address, kubeconfig).await.map_err(|why| {
             Refusal::other(format!("there is no way to the database {}: {why}", access.address))
         })?;
         let opened = Conn::new(options(access, &address)?).await;
@@ -66,13 +68,14 @@ fn text(value: &Value) -> Option<String> {
 
 /// Where the client of MySQL has to connect to. It takes no stream of ours, so a port-forward gets a port of this
 /// machine.
-async fn reached(address: &Address) -> Result<Address, String> {
+#[cfg_attr(not(feature = "kubernetes"), expect(unused_variables, reason = "this build reaches no cluster"))]
+async fn reached(address: &Address, kubeconfig: &[PathBuf]) -> Result<Address, String> {
     #[cfg(feature = "kubernetes")]
     {
         use crate::reach::local::{Behind, port_to};
         let port = match address {
-            Address::Service(service) => port_to(service, Behind::Service).await?,
-            Address::Pod(pod) => port_to(pod, Behind::Pod).await?,
+            Address::Service(service) => port_to(service, Behind::Service, kubeconfig).await?,
+            Address::Pod(pod) => port_to(pod, Behind::Pod, kubeconfig).await?,
             Address::Tcp(..) | Address::Socket(_) => return Ok(address.clone()),
         };
         Ok(Address::Tcp("127.0.0.1".to_owned(), port))

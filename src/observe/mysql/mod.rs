@@ -17,6 +17,7 @@ mod counters;
 pub mod refusal;
 pub mod status;
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use self::connection::Connection;
@@ -53,8 +54,9 @@ const OF_STATUS: [Metric; 11] = [
 const OF_INNODB: [Metric; 2] = [Metric::MysqlDeadlocks, Metric::MysqlLockWaitTimeouts];
 
 /// Samples the server until the load is over.
-pub async fn watch(settings: Mysql, mut desk: Desk) {
-    let mut watcher = Watcher { settings, entered: None, counters: Counters::default(), feeds: None };
+pub async fn watch(settings: Mysql, kubeconfig: Vec<PathBuf>, mut desk: Desk) {
+    let mut watcher =
+        Watcher { settings, kubeconfig, entered: None, counters: Counters::default(), feeds: None };
     while let Some(beat) = desk.beat(watcher.settings.interval).await {
         let patience = if beat.is_last { LAST_PATIENCE } else { PATIENCE };
         let outcome = match tokio::time::timeout(patience, watcher.look(&mut desk, beat)).await {
@@ -82,6 +84,7 @@ pub async fn watch(settings: Mysql, mut desk: Desk) {
 
 struct Watcher {
     settings: Mysql,
+    kubeconfig: Vec<PathBuf>,
     entered: Option<Entered>,
     counters: Counters,
     feeds: Option<Feeds>,
@@ -101,7 +104,7 @@ struct Feeds {
 impl Watcher {
     async fn look(&mut self, desk: &mut Desk, beat: Beat) -> Result<(), Refusal> {
         if self.entered.is_none() {
-            let mut connection = Connection::open(&self.settings.access).await?;
+            let mut connection = Connection::open(&self.settings.access, &self.kubeconfig).await?;
             let server = Server::ask(&mut connection).await?;
             desk.source(format!("{server} at {}", self.settings.access.address));
             self.counters.entered();
