@@ -55,36 +55,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         own
     }
 
-    /// What a message brings; `true` once there is something to be told to the reader.
-    fn take(&mut self, message: Message) -> io::Result<bool> {
+    /// Takes in a message; an error is what the node says of the pod.
+    fn take(&mut self, message: Message) -> io::Result<()> {
         match message {
             Message::Binary(mut bytes) if !bytes.is_empty() => {
                 let channel = bytes.split_to(1)[0];
-                let Some(is_begun) = self.is_begun.get_mut(usize::from(channel)) else { return Ok(false) };
+                let Some(is_begun) = self.is_begun.get_mut(usize::from(channel)) else { return Ok(()) };
                 if !std::mem::replace(is_begun, true) {
-                    return Ok(false);
+                    return Ok(());
                 }
                 match channel {
-                    ERROR if !bytes.is_empty() => Err(of_pod(&String::from_utf8_lossy(&bytes))),
-                    DATA => {
-                        self.unread = bytes;
-                        Ok(!self.unread.is_empty())
-                    }
-                    _ => Ok(false),
+                    ERROR if !bytes.is_empty() => return Err(of_pod(&String::from_utf8_lossy(&bytes))),
+                    DATA => self.unread = bytes,
+                    _ => {}
                 }
             }
             Message::Pong(_) => {
                 if let Some(pinged) = self.pinged.take() {
                     (self.on_pong)(pinged.elapsed());
                 }
-                Ok(false)
             }
-            Message::Close(_) => {
-                self.is_over = true;
-                Ok(true)
-            }
-            Message::Binary(_) | Message::Text(_) | Message::Ping(_) | Message::Frame(_) => Ok(false),
+            Message::Close(_) => self.is_over = true,
+            Message::Binary(_) | Message::Text(_) | Message::Ping(_) | Message::Frame(_) => {}
         }
+        Ok(())
     }
 }
 
@@ -97,9 +91,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Socket<S> {
         let own = &mut *self;
         while own.unread.is_empty() && !own.is_over {
             match ready!(Pin::new(&mut own.channel).poll_next(cx)) {
-                Some(Ok(message)) => {
-                    own.take(message)?;
-                }
+                Some(Ok(message)) => own.take(message)?,
                 Some(Err(error)) => return Poll::Ready(Err(of_way(error))),
                 None => own.is_over = true,
             }

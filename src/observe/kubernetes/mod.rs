@@ -32,6 +32,8 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
+
 use self::autoscaler::State;
 use self::client::{Cluster, NoUsage, Way};
 use self::pod::Happening;
@@ -112,6 +114,10 @@ pub async fn watch(settings: Kubernetes, kubeconfig: Vec<PathBuf>, awaited: Vec<
                 );
             }
         }
+        // Pods are known to have changed: whatever becomes of the look, this is told.
+        if let Some(cluster) = watcher.cluster.clone() {
+            tell(&cluster, &desk, beat.at, std::mem::take(&mut watcher.untold)).await;
+        }
         let mut say = |desk: &Desk, waiting: &str, left: Duration| {
             desk.patience(left + PATIENCE);
             if said.is_none_or(|said| said.elapsed() >= SAY_EVERY) {
@@ -152,8 +158,9 @@ fn way<'a>(settings: &'a Kubernetes, kubeconfig: &'a [PathBuf]) -> Way<'a> {
     Way { kubeconfig, context: settings.context.as_deref(), namespace: settings.namespace.as_deref() }
 }
 
-/// Tells what happened to a pod, with what the cluster warned of it and the last that a container wrote.
-async fn tell(cluster: &Cluster, desk: &Desk, at: Instant, happening: Happening) {
+/// What the cluster knows of something that happened to a pod: the last that its container wrote, and what the cluster
+/// warned of. Neither is waited for long.
+async fn evidence(cluster: &Cluster, happening: &Happening) -> Vec<String> {
     let last_words = async {
         match &happening.container {
             Some(container) if happening.has_last_words() => {
@@ -163,12 +170,21 @@ async fn tell(cluster: &Cluster, desk: &Desk, at: Instant, happening: Happening)
         }
     };
     let (last_words, warnings) = tokio::join!(last_words, cluster.warnings(&happening.uid));
-    let evidence = [happening.evidence, last_words, warnings].concat();
-    if let Some(text) = happening.text {
-        desk.incident(at, text, evidence.clone());
+    [last_words, warnings].concat()
+}
+
+/// Tells what happened to pods, in this order. Their evidence is asked for all at once: where many fail together, the
+/// last of them must not wait for the others.
+async fn tell(cluster: &Cluster, desk: &Desk, at: Instant, happened: Vec<Happening>) {
+    let found = join_all(happened.iter().map(|happening| evidence(cluster, happening))).await;
+    for (happening, found) in happened.into_iter().zip(found) {
+        let Happening { pod: object, container, text, symptom: kind, evidence, .. } = happening;
+        let evidence = [evidence, found].concat();
+        if let Some(text) = text {
+            desk.incident(at, text, evidence.clone());
+        }
+        desk.symptom(SymptomSeen { at, kind, object, container, evidence });
     }
-    let (kind, object, container) = (happening.symptom, happening.pod, happening.container);
-    desk.symptom(SymptomSeen { at, kind, object, container, evidence });
 }
 
 /// Whole seconds: what counts down has no use for more.
@@ -183,6 +199,8 @@ struct Watcher {
     cluster: Option<Rc<Cluster>>,
     feeds: Feeds,
     pods: Pods,
+    /// What happened to them, as of the last look.
+    untold: Vec<Happening>,
     usage: Usage,
     /// What the autoscaler said at the last look that it was seen at.
     state: Option<State>,
@@ -230,6 +248,7 @@ impl Watcher {
             cluster: None,
             feeds,
             pods: Pods::default(),
+            untold: Vec::new(),
             usage: Usage::default(),
             state: None,
             blind: None,
@@ -297,9 +316,7 @@ impl Watcher {
                     let took = first.duration_since(over).as_secs_f64() * 1e3;
                     self.read(desk, Metric::HpaScaleUpTime, at, took);
                 }
-                for happening in seen.happened {
-                    tell(&cluster, desk, at, happening).await;
-                }
+                self.untold = seen.happened;
             }
             Err(why) => {
                 desk.failed(self.feeds.counts, why.clone());
@@ -464,5 +481,60 @@ impl Watcher {
             (None, None) => String::new(),
         };
         Some(format!("waiting for {}{now}", texts.join(", ")))
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "kubeconfigs are no reports")]
+mod tests {
+    use std::net::TcpListener;
+
+    use tokio::sync::mpsc::unbounded_channel;
+    use tokio::sync::watch;
+
+    use super::super::desk::{Course, Tale};
+    use super::*;
+
+    /// A cluster whose API server takes connections, and says nothing.
+    async fn silent(folder: &tempfile::TempDir) -> (TcpListener, Cluster) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let server = format!("http://{}", listener.local_addr().unwrap());
+        let kubeconfig = folder.path().join("kubeconfig");
+        let text = format!(
+            r#"{{"current-context": "it", "contexts": [{{"name": "it", "context": {{"cluster": "it", "user": "me"}}}}],
+                "clusters": [{{"name": "it", "cluster": {{"server": "{server}"}}}}],
+                "users": [{{"name": "me", "user": {{"token": "abc"}}}}]}}"#
+        );
+        std::fs::write(&kubeconfig, text).unwrap();
+        let way = Way { kubeconfig: &[kubeconfig], context: None, namespace: None };
+        (listener, Cluster::connect(way).await.expect("a kubeconfig"))
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_happens_to_many_pods_at_once_is_told_of_each_and_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_listener, cluster) = silent(&folder).await;
+        let (reports, mut told) = unbounded_channel();
+        let (_course, course) = watch::channel(Course::Before);
+        let desk = Desk::new(0, course, reports);
+        let happening = |n: u32| Happening {
+            pod: format!("pod-{n}"),
+            uid: format!("uid-{n}"),
+            container: Some("app".to_owned()),
+            text: Some(format!("pod-{n} ended")),
+            symptom: SymptomKind::Restart,
+            evidence: vec!["Error, exit code 1".to_owned()],
+        };
+        let began = Instant::now();
+        tell(&cluster, &desk, began, (0..60).map(happening).collect()).await;
+        assert!(began.elapsed() < Duration::from_secs(30), "one after another takes a minute");
+        let mut incidents = Vec::new();
+        while let Ok(report) = told.try_recv() {
+            if let Tale::Incident { text, evidence, .. } = report.tale {
+                assert_eq!(evidence, ["Error, exit code 1"]);
+                incidents.push(text);
+            }
+        }
+        assert_eq!(incidents, (0..60).map(|n| format!("pod-{n} ended")).collect::<Vec<_>>());
     }
 }

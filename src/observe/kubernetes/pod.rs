@@ -1,6 +1,6 @@
 //! What happened to one pod between one look and the next.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod, PodCondition, PodStatus};
@@ -21,6 +21,8 @@ pub(super) struct Known {
     /// That it finds no node, and that it is long in becoming ready, is told once.
     told_pending: bool,
     told_slow: bool,
+    /// Containers that were told of as barred. One may go to and fro between two reasons.
+    told_barred: HashSet<String>,
     /// By container: how often it was started anew in all, and whether it waits in `CrashLoopBackOff`.
     containers: HashMap<String, (i32, bool)>,
 }
@@ -206,7 +208,7 @@ impl Known {
         let waiting = container.state.as_ref()?.waiting.as_ref()?;
         let reason = waiting.reason.as_deref()?;
         let is_barred = reason.contains("Image") || reason.starts_with("CreateContainer");
-        if !is_barred || self.seen.last_reason.as_deref() == Some(reason) {
+        if !is_barred || !self.told_barred.insert(container.name.clone()) {
             return None;
         }
         let text = format!("container {} of pod {} cannot start: {reason}", container.name, look.name);

@@ -208,6 +208,36 @@ mod tests {
     }
 
     #[test]
+    fn containers_that_cannot_start_are_told_of_once_each() {
+        let waiting = |name: &str, reason: &str| {
+            format!(
+                r#"{{"name": "{name}", "image": "{name}:1", "imageID": "", "ready": false, "restartCount": 0,
+                    "state": {{"waiting": {{"reason": "{reason}", "message": "no such image"}}}}, "lastState": {{}}}}"#
+            )
+        };
+        let barred = |app: &str, sidecar: &str| -> Pod {
+            let text = format!(
+                r#"{{"metadata": {{"name": "a", "uid": "uid-a"}},
+                    "status": {{"phase": "Pending", "containerStatuses": [{}, {}]}}}}"#,
+                waiting("app", app),
+                waiting("sidecar", sidecar)
+            );
+            serde_json::from_str(&text).expect("a pod")
+        };
+        let mut looks = Looks::new();
+        let seen = looks.look(0, ObservedPhase::During, &[barred("ErrImagePull", "ImagePullBackOff")]);
+        assert_eq!(
+            texts(&seen),
+            [
+                "container app of pod a cannot start: ErrImagePull",
+                "container sidecar of pod a cannot start: ImagePullBackOff",
+            ]
+        );
+        let seen = looks.look(1, ObservedPhase::During, &[barred("ImagePullBackOff", "ErrImagePull")]);
+        assert_eq!(texts(&seen), [""; 0]);
+    }
+
+    #[test]
     fn a_pod_that_stops_being_ready_is_told_of_once() {
         let mut looks = Looks::new();
         looks.look(0, ObservedPhase::During, &[pod("a", true, 0, RUNS, "")]);
