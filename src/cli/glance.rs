@@ -5,8 +5,7 @@ use std::time::Duration;
 use super::live::SPARKS;
 use super::outline::load_line;
 use crate::metrics::{Results, StepPoint};
-use crate::plan::{Executor, Load, Plan, SpanId};
-use crate::profile::Secrets;
+use crate::plan::{Executor, Load, Plan, Span, SpanId};
 use crate::report::show::{NONE, one_line};
 use crate::units::{human_number, show_duration};
 
@@ -70,14 +69,6 @@ pub(super) struct Moment {
     pub(super) marks: Vec<f64>,
 }
 
-impl Moment {
-    /// The same without what must not be shown.
-    pub(super) fn masked(self, secrets: &Secrets) -> Self {
-        let mask = |text: &str| secrets.mask(text).into_owned();
-        Self { stage: mask(&self.stage), name: mask(&self.name), ..self }
-    }
-}
-
 /// Where the load is after so many seconds.
 pub(super) fn moment(plan: &Plan, results: &Results, second: u64) -> Moment {
     let now = Duration::from_secs(second);
@@ -110,7 +101,7 @@ pub(super) fn moment(plan: &Plan, results: &Results, second: u64) -> Moment {
             moment.over = done as f64 / all.max(1) as f64;
         } else if let Some(index) = load.stages.iter().position(|id| is_within(plan, *id, second)) {
             let span = plan.span(load.stages[index]);
-            moment.name = one_line(&span.name, 24);
+            moment.name = stage_name(plan, span);
             if load.stages.len() > 1 {
                 moment.number = Some((index + 1, load.stages.len()));
             }
@@ -176,10 +167,15 @@ pub(super) fn stages_at(plan: &Plan, second: u64) -> String {
     }
 }
 
+/// Masked before it is cut: of a secret that was cut nothing could be masked.
+fn stage_name(plan: &Plan, stage: &Span) -> String {
+    one_line(&plan.secrets.mask(&stage.name), 24)
+}
+
 /// A stage, where it leads to, and how long that takes: `climb 1m→20 VUs`.
 pub(super) fn stage_text(plan: &Plan, load: &Load, id: SpanId) -> String {
     let span = plan.span(id);
-    let name = one_line(&span.name, 24);
+    let name = stage_name(plan, span);
     let time = show_duration(span.duration);
     let target = human_number(span.target.unwrap_or_default());
     match &load.executor {
@@ -203,7 +199,7 @@ pub(super) mod sample {
     use super::*;
     use crate::metrics::{Failure, Recorder, Sample, Timings};
     use crate::plan::{LoadId, Settings, StepId, build};
-    use crate::profile::{self, Files};
+    use crate::profile::{self, Files, Secrets};
     use crate::words::ErrorKind;
 
     struct Text;
@@ -237,6 +233,15 @@ pub(super) mod sample {
         let profile = profile::load(&request, &Text).expect("a profile");
         let settings = Settings { run: "r".into(), time_scale: 1.0, wait: None, kubeconfig: Vec::new() };
         build(&profile, &settings).expect("a plan")
+    }
+
+    /// The same with a first stage that has the value of a secret for its name.
+    pub(in super::super) fn plan_with_secret_name(secret: &str) -> Plan {
+        let mut plan = plan();
+        plan.secrets = Secrets::new([("TOKEN".to_owned(), secret.to_owned())]);
+        let first = plan.loads[0].stages[0];
+        plan.spans[usize::from(first.0)].name = secret.to_owned();
+        plan
     }
 
     /// Twelve requests a second of 10 ms, and from 10 s on of 30 ms, of which every fourth fails.

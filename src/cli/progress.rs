@@ -15,7 +15,7 @@ use super::terminal::{Size, Terminal, size_of_errors};
 use crate::engine::{RunPhase, Watcher};
 use crate::metrics::{Observed, Results, Stop};
 use crate::plan::Plan;
-use crate::report::show::{NONE, shortened};
+use crate::report::show::{NONE, one_line, shortened};
 use crate::units::{Fraction, human_duration, human_number};
 use crate::verdict;
 
@@ -38,6 +38,9 @@ const EVERY: u64 = 10;
 
 /// Latency and errors are those of so many seconds: of one alone there is too little to see.
 const WINDOW: u64 = 10;
+
+/// The most characters that one line says.
+const LONGEST: usize = 1_000;
 
 /// Shows the run as the engine tells of it, on standard error.
 pub(super) struct Progress {
@@ -104,14 +107,14 @@ impl Progress {
     /// Says something that stays, whatever is shown of the run.
     pub(super) fn tell(&self, text: &str) {
         self.screen.wipe();
-        self.write(&format!("{text}\n"));
+        self.write(&format!("{}\n", self.harmless(text)));
     }
 
     /// Says what is waited for. On a terminal the next one takes its place.
     pub(super) fn wait(&self, what: &str) {
         match self.mode {
             ProgressMode::Live => {
-                self.screen.draw(Frame::Waiting(self.plan.secrets.mask(what).into_owned()));
+                self.screen.draw(Frame::Waiting(self.harmless(what)));
             }
             ProgressMode::Auto | ProgressMode::Plain | ProgressMode::None => self.tell(what),
         }
@@ -130,13 +133,18 @@ impl Progress {
         }
     }
 
+    /// A line of a text that may hold what a server said. Of a secret that was cut nothing could be masked.
+    fn harmless(&self, text: &str) -> String {
+        one_line(&self.plan.secrets.mask(text), LONGEST)
+    }
+
     fn write(&self, text: &str) {
         self.screen.say(self.plan.secrets.mask(text).into_owned());
     }
 
     /// Opens a group that the reader of a pipeline's log can fold; the verdict never stands in one.
     fn begin_group(&mut self) {
-        let title = format!("load: {}", loads_line(&self.plan));
+        let title = self.harmless(&format!("load: {}", loads_line(&self.plan)));
         let text = match self.provider {
             Provider::GitHub => format!("::group::{title}\n"),
             Provider::GitLab => {
@@ -193,7 +201,6 @@ impl Progress {
 
     fn picture(&mut self, results: &Results, second: u64) -> Picture {
         self.latency.take_in(results, second, WINDOW);
-        let moment = moment(&self.plan, results, second);
         Picture {
             now: Glance::new(results, second, 1),
             lately: Glance::new(results, second, WINDOW),
@@ -201,7 +208,7 @@ impl Progress {
             p95s: self.latency.newest().to_vec(),
             sight: self.sight.clone(),
             colour: self.colour,
-            moment: moment.masked(&self.plan.secrets),
+            moment: moment(&self.plan, results, second),
         }
     }
 
@@ -307,7 +314,16 @@ mod tests {
         provider: Provider,
         run: impl FnOnce(&mut Progress, &mut Results),
     ) -> String {
-        let plan = Arc::new(sample::plan());
+        written_of(sample::plan(), mode, provider, run)
+    }
+
+    fn written_of(
+        plan: Plan,
+        mode: ProgressMode,
+        provider: Provider,
+        run: impl FnOnce(&mut Progress, &mut Results),
+    ) -> String {
+        let plan = Arc::new(plan);
         let mut results = sample::results(&plan);
         let (out, inbox) = channel();
         let mut progress = Progress::to(Written(out), plan, mode, provider, size);
@@ -411,6 +427,38 @@ mod tests {
         let mut terminal = terminal();
         terminal.process(text.replace('\n', "\r\n").as_bytes());
         assert_eq!(terminal.screen().contents(), "kubernetes watches shop/backend");
+    }
+
+    #[test]
+    fn what_a_server_says_has_one_line_and_no_escapes() {
+        let say = |progress: &mut Progress, _: &mut Results| {
+            progress.tell("no\u{1b}[2J\n::error::x");
+            progress.wait("still no\r\n::error::y\u{1b}]0;z\u{7}");
+        };
+        let log = written(ProgressMode::Plain, Provider::GitHub, say);
+        assert_eq!(log, "no ::error::x\nstill no ::error::y\n");
+        let drawn = written(ProgressMode::Live, Provider::Other, say);
+        assert!(drawn.contains("no ::error::x\n") && drawn.contains("still no ::error::y"), "{drawn:?}");
+        assert!(!drawn.contains("[2J") && !drawn.contains("]0;"), "{drawn:?}");
+    }
+
+    #[test]
+    fn a_secret_is_masked_before_a_text_is_cut() {
+        let secret = "0123456789".repeat(4);
+        let plan = sample::plan_with_secret_name(&secret);
+        for mode in [ProgressMode::Plain, ProgressMode::Live] {
+            let text = written_of(plan.clone(), mode, Provider::Other, |progress, results| {
+                for second in 1..=10 {
+                    assert_eq!(progress.second(results, Duration::from_secs(second)), None);
+                }
+                progress.screen.flush();
+                progress.wait(&format!("{}{secret}", "x".repeat(990)));
+                progress.screen.flush();
+            });
+            assert!(text.contains("*** 10s→20 VUs") && !text.contains("0123"), "{mode:?}: {text:?}");
+        }
+        let moment = moment(&plan, &sample::results(&plan), 5);
+        assert_eq!((&*moment.stage, &*moment.name), ("*** 10s→20 VUs", "***"));
     }
 
     #[test]

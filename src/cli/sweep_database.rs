@@ -29,6 +29,11 @@ fn planned(profile: &str, set: Vec<String>, run: &str, env: &Env) -> Result<Plan
     Ok(plan(&args, given, env)?.1)
 }
 
+/// A statement, to be shown: masked before it is cut, because of a secret that was cut nothing could be masked.
+fn shown(plan: &Plan, statement: &str) -> String {
+    one_line(&plan.secrets.mask(statement), LONGEST)
+}
+
 /// The rows of one run, and how they are deleted.
 pub(super) struct Rows {
     plan: Plan,
@@ -71,7 +76,7 @@ impl Rows {
 
     /// The statement, to be shown.
     pub(super) fn statement(&self) -> String {
-        self.plan.secrets.mask(&one_line(&self.statement, LONGEST)).into_owned()
+        shown(&self.plan, &self.statement)
     }
 
     /// Deletes them; how many there were.
@@ -93,7 +98,7 @@ pub(super) fn sweep(profile: &str, dry_run: bool, within: Duration, env: &Env) -
             .help("without it, `palier sweep` needs the journal of a run"));
     };
     let say = |text: String| terminal::print(&plan.secrets.mask(&text)).map_err(Failure::other);
-    let statement = one_line(&statement, LONGEST);
+    let statement = shown(&plan, &statement);
     if dry_run {
         say(format!("would run: {statement}\n"))?;
         return Ok(ExitCode::Pass);
@@ -122,4 +127,19 @@ pub(super) fn sweep(profile: &str, dry_run: bool, within: Duration, env: &Env) -
 /// `1 row`, `2 rows`
 pub(super) fn rows(count: u64) -> String {
     format!("{count} row{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::glance::sample;
+    use super::*;
+
+    #[test]
+    fn a_secret_is_masked_before_a_statement_is_cut() {
+        let secret = "0123456789".repeat(4);
+        let plan = sample::plan_with_secret_name(&secret);
+        let statement = format!("DELETE FROM t WHERE {} = '{secret}'", "n".repeat(470));
+        let shown = Rows { plan, statement }.statement();
+        assert!(shown.ends_with("= '***'") && !shown.contains("0123"), "{shown}");
+    }
 }
