@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::strips;
 use super::svg::{BAD, GOOD, Ink, SERIES, TEXT, WARN};
-use super::tables::{MOST_ROWS, line};
+use super::tables::{Rows, line};
 use super::view::Ink2;
 use crate::report::console::spaced;
 use crate::report::show;
@@ -20,11 +20,11 @@ pub(super) struct Reason {
 }
 
 /// The reasons of the verdict, the worst first.
-pub(super) fn reasons(summary: &Summary) -> Vec<Reason> {
+pub(super) fn reasons(summary: &Summary) -> Rows<Reason> {
     // That no load was made is said once, not once more for everything that was asked.
-    let reasons = summary.reasons.iter().filter(|it| summary.is_started() || it.threshold.is_none());
-    let reasons = reasons.take(MOST_ROWS);
-    let reasons = reasons.map(|reason| {
+    let told = summary.reasons.iter().filter(|it| summary.is_started() || it.threshold.is_none());
+    let told: Vec<&summary::Reason> = told.collect();
+    Rows::of(told.into_iter(), |reason| {
         let threshold = summary.thresholds.iter().find(|it| reason.threshold.as_ref() == Some(&it.id));
         Reason {
             tone: ink_of(reason.verdict).into(),
@@ -32,8 +32,7 @@ pub(super) fn reasons(summary: &Summary) -> Vec<Reason> {
             text: sentence(&line(&reason.text)),
             place: threshold.map_or_else(String::new, place),
         }
-    });
-    reasons.collect()
+    })
 }
 
 /// Metrics' names keep their small letters.
@@ -94,11 +93,11 @@ pub(super) struct Threshold {
 }
 
 /// What was asked, the worst outcome first, else in the order of the profile.
-pub(super) fn thresholds(summary: &Summary) -> Vec<Threshold> {
+pub(super) fn thresholds(summary: &Summary) -> Rows<Threshold> {
     let mut sorted: Vec<&summary::Threshold> = summary.thresholds.iter().collect();
     // What this run was not asked stands last.
     sorted.sort_by_key(|it| (it.outcome == Outcome::Skipped, show::rank(it.outcome)));
-    let rows = sorted.into_iter().map(|threshold| {
+    Rows::of(sorted.into_iter(), |threshold| {
         let (mark, word, ink) = outcome(threshold);
         let judged = !matches!(threshold.outcome, Outcome::Invalid | Outcome::Skipped);
         // `612 ms, 22 % over` in two cells.
@@ -120,8 +119,7 @@ pub(super) fn thresholds(summary: &Summary) -> Vec<Threshold> {
             place: place(threshold),
             reason: (!judged).then(|| line(&threshold.reason)),
         }
-    });
-    rows.take(MOST_ROWS).collect()
+    })
 }
 
 fn outcome(threshold: &summary::Threshold) -> (&'static str, &'static str, Ink) {

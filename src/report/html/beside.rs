@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::asked::sentence;
-use super::tables::{MOST_ROWS, line};
+use super::tables::{Rows, line};
 use crate::report::console::plural;
 use crate::report::show;
 use crate::report::summary::{Ms, ObserverState, Summary};
@@ -18,15 +18,14 @@ pub(super) struct Fact {
     evidence: Vec<String>,
 }
 
-pub(super) fn facts(summary: &Summary) -> Vec<Fact> {
-    let facts = (1..).zip(&summary.facts).take(MOST_ROWS).map(|(n, fact)| Fact {
-        n,
+pub(super) fn facts(summary: &Summary) -> Rows<Fact> {
+    Rows::of(summary.facts.iter().enumerate(), |(index, fact)| Fact {
+        n: index + 1,
         at: fact.at.map_or_else(String::new, show::offset),
         topic: line(&fact.topic),
         text: sentence(&line(&fact.text)),
         evidence: fact.evidence.iter().map(|it| line(it)).collect(),
-    });
-    facts.collect()
+    })
 }
 
 #[derive(Serialize)]
@@ -43,13 +42,13 @@ pub(super) struct Pod {
     requests: String,
 }
 
-pub(super) fn pods(summary: &Summary) -> Vec<Pod> {
+pub(super) fn pods(summary: &Summary) -> Rows<Pod> {
     let at = |time: Option<Ms>, none: &str| match time {
         None => none.to_owned(),
         Some(time) if time.0 < 0.0 => "before the load".to_owned(),
         Some(time) => show::offset(time),
     };
-    let rows = summary.pods.iter().take(MOST_ROWS).map(|pod| Pod {
+    Rows::of(summary.pods.iter(), |pod| Pod {
         name: line(&pod.name),
         born: at(pod.born, show::NONE),
         ready: at(pod.ready, "never"),
@@ -60,8 +59,7 @@ pub(super) fn pods(summary: &Summary) -> Vec<Pod> {
         cpu: show::value_or_none(pod.cpu, Unit::Cores),
         memory: show::value_or_none(pod.memory, Unit::Bytes),
         requests: pod.requests.map_or_else(|| show::NONE.to_owned(), |it| it.to_string()),
-    });
-    rows.collect()
+    })
 }
 
 #[derive(Serialize)]
@@ -71,7 +69,7 @@ pub(super) struct Observer {
     state: String,
     is_blind: bool,
     notes: Vec<String>,
-    evidence: Vec<Evidence>,
+    evidence: Rows<Evidence>,
 }
 
 #[derive(Serialize)]
@@ -96,13 +94,11 @@ pub(super) fn observers(summary: &Summary) -> Vec<Observer> {
         },
         is_blind: observer.state == ObserverState::Blind,
         notes: observer.notes.iter().map(|it| sentence(&line(it))).collect(),
-        evidence: (observer.evidence.iter().take(MOST_ROWS))
-            .map(|it| Evidence {
-                at: it.at.map_or_else(String::new, show::offset),
-                source: line(&it.source),
-                line: line(&it.line),
-            })
-            .collect(),
+        evidence: Rows::of(observer.evidence.iter(), |it| Evidence {
+            at: it.at.map_or_else(String::new, show::offset),
+            source: line(&it.source),
+            line: line(&it.line),
+        }),
     });
     rows.collect()
 }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::svg::{BAD, GOOD, TEXT, WARN};
+use super::tables::Rows;
 use super::view::Ink2;
 use crate::report::comparison::{capital, change, interval, remark, sentence};
 use crate::report::show;
@@ -16,7 +17,7 @@ const MOST_ROWS: usize = 100;
 pub(super) struct Regression {
     title: &'static str,
     sentence: String,
-    rows: Vec<Row>,
+    rows: Rows<Row>,
     notes: Vec<String>,
 }
 
@@ -39,7 +40,7 @@ pub(super) fn regression(summary: &Summary) -> Option<Regression> {
     let regression = summary.regression.as_ref()?;
     let mut sorted: Vec<_> = regression.differences.iter().collect();
     sorted.sort_by_key(|it| (it.step.is_some(), std::cmp::Reverse(it.change)));
-    let rows = sorted.into_iter().take(MOST_ROWS).map(|it| {
+    let rows = Rows::at_most(MOST_ROWS, sorted.into_iter(), |it| {
         let (mark, ink) = match it.change {
             Change::Same => ("=", TEXT),
             Change::Better => ("✓", GOOD),
@@ -66,7 +67,7 @@ pub(super) fn regression(summary: &Summary) -> Option<Regression> {
             Against::Build => "Beside the other build",
         },
         sentence: capital(&sentence(regression)),
-        rows: rows.collect(),
+        rows,
         notes: notes.map(|note| capital(&show::one_line(note, 300))).collect(),
     })
 }

@@ -14,6 +14,29 @@ use crate::words::{Metric, Unit};
 /// Rows of one table; more would make the page slow, and nobody reads them.
 pub(super) const MOST_ROWS: usize = 300;
 
+/// Rows that are shown, and how many are not.
+#[derive(Serialize)]
+pub(super) struct Rows<T> {
+    shown: Vec<T>,
+    more: usize,
+}
+
+impl<T> Rows<T> {
+    /// A row of each, and [`MOST_ROWS`] at most.
+    pub(super) fn of<S>(all: impl ExactSizeIterator<Item = S>, row: impl FnMut(S) -> T) -> Self {
+        Self::at_most(MOST_ROWS, all, row)
+    }
+
+    pub(super) fn at_most<S>(
+        most: usize,
+        all: impl ExactSizeIterator<Item = S>,
+        row: impl FnMut(S) -> T,
+    ) -> Self {
+        let more = all.len().saturating_sub(most);
+        Self { shown: all.take(most).map(row).collect(), more }
+    }
+}
+
 pub(super) fn line(text: &str) -> String {
     show::one_line(text, MAX_TEXT)
 }
@@ -34,9 +57,9 @@ pub(super) struct Stage {
     strip: Option<String>,
 }
 
-pub(super) fn stages(summary: &Summary) -> Vec<Stage> {
+pub(super) fn stages(summary: &Summary) -> Rows<Stage> {
     let scale = strips::range_scale(summary.stages.iter().map(|it| &it.http_req_duration));
-    let rows = summary.stages.iter().take(MOST_ROWS).map(|stage| {
+    Rows::of(summary.stages.iter(), |stage| {
         let name = stage.name.as_deref().map_or_else(|| show::NONE.to_owned(), line);
         let span = [stage.start, Ms(stage.start.0 + stage.elapsed.0)];
         let times = &stage.http_req_duration;
@@ -61,8 +84,7 @@ pub(super) fn stages(summary: &Summary) -> Vec<Stage> {
                 .map_or_else(String::new, |(_, max)| show::value(max, Unit::Fraction)),
             strip: scale.as_ref().and_then(|scale| strips::range(times, scale)),
         }
-    });
-    rows.collect()
+    })
 }
 
 /// The lowest and the highest value of an observed metric in a span of time; what was last seen before it counts.
@@ -123,7 +145,7 @@ pub(super) struct Step {
 }
 
 /// The steps, the slowest first.
-pub(super) fn steps(summary: &Summary) -> Vec<Step> {
+pub(super) fn steps(summary: &Summary) -> Rows<Step> {
     let none = Trend::default();
     let times = |step: &'_ summary::Step| {
         step.trends.get(Metric::HttpReqDuration.name()).cloned().unwrap_or_default()
@@ -134,7 +156,7 @@ pub(super) fn steps(summary: &Summary) -> Vec<Step> {
     let p95 = |step: &summary::Step| times(step).p95.map_or(-1.0, |it| it.0);
     let mut sorted: Vec<&summary::Step> = summary.steps.iter().collect();
     sorted.sort_by(|a, b| p95(b).total_cmp(&p95(a)));
-    let rows = sorted.into_iter().take(MOST_ROWS).map(|step| {
+    Rows::of(sorted.into_iter(), |step| {
         let times = times(step);
         let name = line(&step.name);
         let errors = share(step.errors, step.requests);
@@ -153,8 +175,7 @@ pub(super) fn steps(summary: &Summary) -> Vec<Step> {
             strip: scale.as_ref().and_then(|scale| strips::range(&times, scale)),
             skipped: step.skipped,
         }
-    });
-    rows.collect()
+    })
 }
 
 fn share(part: u64, whole: u64) -> Option<f64> {
@@ -171,16 +192,15 @@ pub(super) struct ErrorRow {
     whose: String,
 }
 
-pub(super) fn errors(summary: &Summary) -> Vec<ErrorRow> {
-    let rows = summary.errors.iter().take(MOST_ROWS).map(|error| ErrorRow {
+pub(super) fn errors(summary: &Summary) -> Rows<ErrorRow> {
+    Rows::of(summary.errors.iter(), |error| ErrorRow {
         kind: error.kind.to_string(),
         step: error.step.as_deref().map_or_else(String::new, line),
         status: error.status.map_or_else(String::new, |it| it.to_string()),
         count: error.count,
         message: error.first.as_ref().map_or_else(String::new, |it| line(&it.message)),
         whose: error.first.as_ref().map_or_else(String::new, whose),
-    });
-    rows.collect()
+    })
 }
 
 fn whose(example: &Example) -> String {
@@ -202,10 +222,10 @@ pub(super) struct Check {
 }
 
 /// The checks, those that held least first.
-pub(super) fn checks(summary: &Summary) -> Vec<Check> {
+pub(super) fn checks(summary: &Summary) -> Rows<Check> {
     let mut sorted: Vec<&summary::Check> = summary.checks.iter().collect();
     sorted.sort_by_key(|it| Reverse(it.fails));
-    let rows = sorted.into_iter().take(MOST_ROWS).map(|check| {
+    Rows::of(sorted.into_iter(), |check| {
         let (mark, ink) = match check.fails {
             _ if check.rate.is_none() => ("–", TEXT),
             0 => ("✓", GOOD),
@@ -222,8 +242,7 @@ pub(super) fn checks(summary: &Summary) -> Vec<Check> {
             message: check.first.as_ref().map_or_else(String::new, |it| line(&it.message)),
             whose: check.first.as_ref().map_or_else(String::new, whose),
         }
-    });
-    rows.collect()
+    })
 }
 
 #[derive(Serialize)]
@@ -233,8 +252,8 @@ pub(super) struct MetricRow {
 }
 
 /// Every metric, as the end of a run shows it.
-pub(super) fn metrics(summary: &Summary) -> Vec<MetricRow> {
-    let rows = summary.metrics.iter().take(MOST_ROWS).map(|(key, values)| MetricRow {
+pub(super) fn metrics(summary: &Summary) -> Rows<MetricRow> {
+    Rows::of(summary.metrics.iter(), |(key, values)| MetricRow {
         name: line(key),
         values: match values {
             MetricValues::Counter { unit, count, rate } => {
@@ -262,6 +281,5 @@ pub(super) fn metrics(summary: &Summary) -> Vec<MetricRow> {
                 times.map(|(name, time)| format!("{name}={}", compact::time(time))).join(" ")
             }
         },
-    });
-    rows.collect()
+    })
 }

@@ -72,6 +72,24 @@ fn a_long_run_stays_below_a_megabyte() {
 }
 
 #[test]
+fn rows_that_are_left_out_are_counted() {
+    let mut summary = sample::long();
+    assert!(!words(&render(&summary)).contains("more in summary.json"));
+    summary.checks = (0..301).map(|n| summary.checks[n % 3].clone()).collect();
+    let page = words(&render(&summary));
+    assert!(page.contains("101 of 301 held every time."), "{page}");
+    assert_eq!(page.matches("1 more in summary.json.").count(), 1, "{page}");
+    summary.steps = vec![summary.steps[0].clone(); 305];
+    summary.pods = vec![sample::standard_pass().pods[0].clone(); 310];
+    summary.facts = vec![sample::fail().facts[0].clone(); 315];
+    summary.reasons = vec![sample::fail().reasons[0].clone(); 320];
+    let page = words(&render(&summary));
+    for more in [1, 5, 10, 15, 20] {
+        assert!(page.contains(&format!(" {more} more in summary.json.")), "{more}: {page}");
+    }
+}
+
+#[test]
 fn a_run_of_a_day_is_no_larger() {
     let mut summary = sample::long();
     let point = summary.series.points[0].clone();

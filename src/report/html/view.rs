@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::chart::{Chart, NARROW, Shape, WIDE};
 use super::svg::{Ink, Svg};
+use super::tables::Rows;
 use super::timeline::Timeline;
 use super::{asked, beside, panels, percentiles, regression, tables};
 use crate::report::console::tally;
@@ -31,10 +32,10 @@ pub(super) struct Page {
     target: String,
     facts_of_run: Vec<(&'static str, String)>,
     job_url: Option<String>,
-    reasons: Vec<asked::Reason>,
+    reasons: Rows<asked::Reason>,
     hints: Vec<asked::Hint>,
     tiles: Vec<Tile>,
-    thresholds: Vec<asked::Threshold>,
+    thresholds: Rows<asked::Threshold>,
     regression: Option<regression::Regression>,
     panels: Vec<Panel>,
     /// The values of all charts, for the script.
@@ -43,20 +44,21 @@ pub(super) struct Page {
     has_time: bool,
     /// How the time axis is to be read, where it is no plain one.
     axis_note: Option<String>,
-    facts: Vec<beside::Fact>,
-    stages: Vec<tables::Stage>,
+    facts: Rows<beside::Fact>,
+    stages: Rows<tables::Stage>,
     has_replicas: bool,
     series: Vec<tables::Moment>,
     percentiles: Option<Panel>,
-    steps: Vec<tables::Step>,
-    errors: Vec<tables::ErrorRow>,
-    checks: Vec<tables::Check>,
+    steps: Rows<tables::Step>,
+    errors: Rows<tables::ErrorRow>,
+    checks: Rows<tables::Check>,
+    n_checks: usize,
     checks_held: usize,
-    pods: Vec<beside::Pod>,
+    pods: Rows<beside::Pod>,
     observers: Vec<beside::Observer>,
     leftovers: Vec<beside::Leftover>,
     cleanup: Option<String>,
-    metrics: Vec<tables::MetricRow>,
+    metrics: Rows<tables::MetricRow>,
     generator: String,
     generator_is_sound: bool,
     circumstances: Vec<(&'static str, String)>,
@@ -164,6 +166,7 @@ impl Page {
             steps: tables::steps(summary),
             errors: tables::errors(summary),
             checks: tables::checks(summary),
+            n_checks: summary.checks.len(),
             checks_held: summary.checks.iter().filter(|it| it.fails == 0 && it.passes > 0).count(),
             pods: beside::pods(summary),
             observers: beside::observers(summary),
