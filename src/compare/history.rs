@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::recording::Recording;
 use super::runs::{Terms, Track};
 use super::{Figure, student};
-use crate::words::{Change, Metric, Verdict};
+use crate::words::{Change, Metric, Unit, Verdict};
 
 /// With fewer earlier runs nothing is said.
 pub const LEAST: usize = 8;
@@ -92,6 +92,17 @@ pub fn is_better_when_small(name: &str) -> bool {
 /// Whether a figure of that name is a share.
 pub fn is_share(name: &str) -> bool {
     name.starts_with(Metric::Errors.name()) || name.starts_with(Metric::HttpReqFailed.name())
+}
+
+/// The unit of a figure of that name.
+pub fn unit(name: &str) -> Unit {
+    if is_share(name) {
+        Unit::Fraction
+    } else if name.starts_with(Metric::HttpReqs.name()) {
+        Unit::PerSecond
+    } else {
+        Unit::Milliseconds
+    }
 }
 
 /// A figure of the newest run, and where it was expected.

@@ -21,7 +21,8 @@ use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, Te
 use super::comparison::{change, interval};
 use super::show;
 use super::summary::{Check, Difference, EndCause, Expected, Reason, Summary, Threshold};
-use crate::words::{Against, Change, Level, Metric, Outcome, Section, Unit, Verdict};
+use crate::compare::history::unit;
+use crate::words::{Against, Change, Level, Metric, Outcome, Section, Verdict};
 
 /// The suite of what is about the run as a whole.
 const RUN: &str = "run";
@@ -184,9 +185,9 @@ fn differs(summary: &Summary, difference: &Difference) -> (TestCaseStatus, Strin
 
 /// A figure among those of earlier runs.
 fn expected(figure: &Expected) -> (TestCaseStatus, String) {
-    let number = |value: f64| show::value(value, Unit::Count);
-    let (low, high) = (number(figure.low), number(figure.high));
-    let text = format!("{}: {}, expected from {low} to {high}", figure.change, number(figure.value));
+    let shown = |value: f64| show::value(value, unit(&figure.name));
+    let (low, high) = (shown(figure.low), shown(figure.high));
+    let text = format!("{}: {}, expected from {low} to {high}", figure.change, shown(figure.value));
     if figure.change == Change::Worse {
         (non_success(NonSuccessKind::Failure, "history", text.clone(), &[]), text)
     } else {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::report::sample;
-use crate::report::summary::{Ms, Reason};
+use crate::report::summary::{History, Ms, Reason};
 
 /// The document as quick-junit's own reader takes it.
 #[track_caller]
@@ -147,6 +147,37 @@ fn a_name_holds_nothing_that_begins_a_tag() {
     assert_eq!(case_name("p(95)<baseline+10%"), "p(95)< baseline+10%");
     assert_eq!(case_name("p(95)<500ms"), "p(95)<500ms");
     assert_eq!(case_name("\u{7}"), "unnamed");
+}
+
+#[test]
+fn figures_among_those_of_earlier_runs_have_their_units() {
+    let figure = |name: &str, value: f64, low: f64, high: f64| Expected {
+        name: name.into(),
+        value,
+        mean: f64::midpoint(low, high),
+        low,
+        high,
+        change: Change::Worse,
+    };
+    let mut summary = sample::pass();
+    summary.history = Some(History {
+        runs: 9,
+        least: 8,
+        figures: vec![
+            figure("http_req_duration p(95)", 612.0, 480.0, 1_200.0),
+            figure("errors rate", 0.02, 0.0, 0.004),
+            figure("http_reqs rate", 31.06, 40.0, 44.5),
+        ],
+    });
+    let report = read(&summary);
+    for (name, text) in [
+        ("http_req_duration p(95)", "worse: 612 ms, expected from 480 ms to 1.2 s"),
+        ("errors rate", "worse: 2.0 %, expected from 0 % to 0.4 %"),
+        ("http_reqs rate", "worse: 31.1/s, expected from 40/s to 44.5/s"),
+    ] {
+        let case = case(&report, "regression", &format!("{name} within its history"));
+        assert_eq!((system_out(case), &*outcome(case)), (text, "failure palier.history"));
+    }
 }
 
 #[test]

@@ -5,8 +5,7 @@ use std::fmt::Write as _;
 use super::show;
 use crate::compare::ChangePoint;
 use crate::compare::change_points::{LEAST, change_points};
-use crate::compare::history::{Entry, is_better_when_small, is_share};
-use crate::words::{Metric, Unit};
+use crate::compare::history::{Entry, is_better_when_small, is_share, unit};
 
 /// One metric over the runs that have it.
 #[derive(Clone, Debug)]
@@ -40,14 +39,9 @@ pub fn series<'a>(runs: &[&'a Entry]) -> Vec<Series<'a>> {
 }
 
 impl Series<'_> {
-    fn unit(&self) -> Unit {
-        if is_share(self.name) {
-            Unit::Fraction
-        } else if self.name.starts_with(Metric::HttpReqs.name()) {
-            Unit::PerSecond
-        } else {
-            Unit::Milliseconds
-        }
+    /// A value as people read it.
+    fn shown(&self, value: f64) -> String {
+        show::value(value, unit(self.name))
     }
 
     fn is_worse(&self, change: &ChangePoint) -> bool {
@@ -62,7 +56,7 @@ impl Series<'_> {
         } else {
             format!("{:.1} %", change.change().abs() * 100.0)
         };
-        let [before, after] = [change.before, change.after].map(|value| show::value(value, self.unit()));
+        let [before, after] = [change.before, change.after].map(|value| self.shown(value));
         format!("{word} by {by}, {before} to {after}")
     }
 
@@ -168,7 +162,7 @@ fn chart(series: &Series<'_>) -> String {
         escaped(series.name)
     );
     for value in [0.0, highest] {
-        let (at, shown) = (y(value), escaped(&show::value(value, series.unit())));
+        let (at, shown) = (y(value), escaped(&series.shown(value)));
         let _ = writeln!(
             chart,
             "<line x1=\"{LEFT}\" x2=\"{}\" y1=\"{at:.1}\" y2=\"{at:.1}\" stroke=\"#ddd\"/><text x=\"{}\" y=\"{:.1}\" \
@@ -216,7 +210,7 @@ fn chart(series: &Series<'_>) -> String {
             "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"2.5\" fill=\"#2166ac\"><title>{}</title></circle>",
             x(index as f64),
             y(*value),
-            escaped(&format!("{}: {}, {named}", show::value(*value, series.unit()), run.time)),
+            escaped(&format!("{}: {}, {named}", series.shown(*value), run.time)),
         );
     }
     chart
