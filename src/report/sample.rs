@@ -9,6 +9,7 @@
     reason = "figures made by hand are small"
 )]
 
+mod hostile;
 mod long;
 mod standard;
 mod windows;
@@ -27,6 +28,7 @@ use super::summary::{
 use super::{comparison, recording};
 use crate::words::{Against, ErrorKind, Level, Metric, Outcome, Section, Unit, Verdict};
 
+pub(crate) use hostile::{hostile, quoting};
 pub(crate) use long::long;
 pub(crate) use standard::{standard_fail, standard_invalid, standard_pass};
 
@@ -339,38 +341,6 @@ pub(crate) fn interrupted() -> Summary {
     (summary.stages[2].requests, summary.stages[2].rate, summary.stages[2].vus_max) = (0, None, 0);
     summary.stages[2].http_req_duration = Trend::default();
     summary.loads[0].cut = 20;
-    summary
-}
-
-/// A failed run of which all that the target or the profile can name tries to break out of its place.
-pub(crate) fn hostile() -> Summary {
-    const EVIL: &str = "\u{1b}[2J<script>alert('1')</script> | a \" ]]> `x` @all [x](javascript:y) ##[add-mask]z\r\n::error::gone\u{0}\u{202e}%0A";
-    let mut summary = fail();
-    summary.run.target = format!("http://localhost/{EVIL}");
-    summary.run.profile.name = format!("quick.{EVIL}");
-    summary.run.environment.branch = Some(EVIL.into());
-    summary.thresholds[0].id = EVIL.into();
-    summary.thresholds[0].reason = EVIL.into();
-    summary.thresholds[0].file = Some(EVIL.into());
-    summary.reasons[0].text = EVIL.into();
-    summary.reasons[0].threshold = Some(EVIL.into());
-    summary.checks[6].name = EVIL.into();
-    for check in &mut summary.checks {
-        check.step = EVIL.into();
-        if let Some(first) = &mut check.first {
-            first.message = EVIL.into();
-        }
-    }
-    summary.steps[0].name = EVIL.into();
-    summary.steps[0].path = EVIL.into();
-    summary.stages[0].name = Some(EVIL.into());
-    summary.errors[0].first = Some(Example { message: EVIL.repeat(10_000), vu: None, at: None });
-    summary.cleanup.left_behind[0].name = EVIL.into();
-    summary.facts[0].text = EVIL.into();
-    summary.metrics.insert(
-        format!("http_reqs{{step:{EVIL}}}"),
-        MetricValues::Counter { unit: Unit::Count, count: 1.0, rate: Some(0.1) },
-    );
     summary
 }
 

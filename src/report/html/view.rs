@@ -183,8 +183,10 @@ impl Page {
     }
 }
 
+/// An address that can stand as a link. One with control characters or blanks is none.
 fn is_web(url: &str) -> bool {
-    url.starts_with("https://") || url.starts_with("http://")
+    let is_clean = !url.contains(' ') && show::one_line(url, 2_000) == url;
+    is_clean && (url.starts_with("https://") || url.starts_with("http://"))
 }
 
 fn capitalised(text: &str) -> String {
