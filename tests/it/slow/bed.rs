@@ -4,6 +4,7 @@
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -96,6 +97,31 @@ impl Bed {
     pub(crate) fn pods(&self, app: &str) -> Vec<Pod> {
         let all: Vec<Value> = serde_json::from_str(&self.run(&["pods", "--json"])).expect("JSON");
         all.into_iter().filter(|pod| pod["app"] == app).map(Pod).collect()
+    }
+
+    /// The pods of the backend, once there are so many and all of them are ready.
+    #[track_caller]
+    pub(crate) fn settled(&self, replicas: usize) -> Vec<Pod> {
+        let status = "jsonpath={.status.readyReplicas} {.status.replicas} {.status.updatedReplicas}";
+        for _ in 0..200 {
+            let pods: Vec<Pod> =
+                self.pods("flask-backend").into_iter().filter(|pod| !pod.is_gone()).collect();
+            let ready =
+                self.run(&["kubectl", "-n", "mysql-app", "get", "deployment", "flask-backend", "-o", status]);
+            if pods.len() == replicas && ready == format!("{replicas} {replicas} {replicas}") {
+                return pods;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("{replicas} pods: {:?}", self.pods("flask-backend"));
+    }
+
+    /// From now on a pod of the backend that is taken away answers for three seconds more. Starts both of them anew.
+    pub(crate) fn let_pods_drain(&self) {
+        let drains = r#"{"spec": {"template": {"spec": {"containers": [{"name": "flask-backend",
+            "lifecycle": {"preStop": {"sleep": {"seconds": 3}}}}]}}}}"#;
+        self.run(&["kubectl", "-n", "mysql-app", "patch", "deployment/flask-backend", "-p", drains]);
+        self.settled(2);
     }
 
     /// What went wrong in the bed, for a failed test.

@@ -48,28 +48,6 @@ fn scale(bed: &Bed, replicas: u32) {
     bed.run(&["kubectl", "-n", "mysql-app", "scale", "deployment/flask-backend", &replicas]);
 }
 
-/// The pods of the backend that are there, after so long a wait that all of them are ready.
-fn settled(bed: &Bed, replicas: usize) -> Vec<Pod> {
-    for _ in 0..200 {
-        let pods: Vec<Pod> = bed.pods("flask-backend").into_iter().filter(|pod| !pod.is_gone()).collect();
-        let ready = bed.run(&[
-            "kubectl",
-            "-n",
-            "mysql-app",
-            "get",
-            "deployment",
-            "flask-backend",
-            "-o",
-            "jsonpath={.status.readyReplicas} {.status.replicas} {.status.updatedReplicas}",
-        ]);
-        if pods.len() == replicas && ready == format!("{replicas} {replicas} {replicas}") {
-            return pods;
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    panic!("{replicas} pods: {:?}", bed.pods("flask-backend"));
-}
-
 fn errors(run: &Done) -> Vec<(String, u64)> {
     let kinds = run.summary()["errors"].as_array().expect("errors").clone();
     kinds
@@ -88,12 +66,9 @@ fn requests_go_to_every_pod_and_follow_pods_as_they_come_and_go() {
     bed.run(&["backends", "--app", "mysql", "--target", &backend.mysql_port.to_string()]);
     bed.run(&["cost", "10us"]);
     bed.run(&["app"]);
-    // The test says how many pods there are. A pod that is taken away answers for three seconds more.
+    // The test says how many pods there are.
     bed.run(&["kubectl", "-n", "mysql-app", "delete", "hpa", "--all"]);
-    let drains = r#"{"spec": {"template": {"spec": {"containers": [{"name": "flask-backend",
-        "lifecycle": {"preStop": {"sleep": {"seconds": 3}}}}]}}}}"#;
-    bed.run(&["kubectl", "-n", "mysql-app", "patch", "deployment/flask-backend", "-p", drains]);
-    settled(&bed, 2);
+    bed.let_pods_drain();
 
     pods_that_come_and_go_cost_nothing(&bed);
     a_pod_that_is_killed_costs_what_is_under_way_on_it(&bed);
@@ -107,7 +82,10 @@ fn pods_that_come_and_go_cost_nothing(bed: &Bed) {
     let running = through(bed, "16s").start();
     std::thread::sleep(Duration::from_secs(3));
     scale(bed, 3);
-    std::thread::sleep(Duration::from_secs(6));
+    // From the moment that all three are ready: what comes to each of them.
+    let at_first = bed.settled(3);
+    std::thread::sleep(Duration::from_secs(3));
+    let later = bed.pods("flask-backend");
     scale(bed, 2);
     let run = running.finish().exit(0);
     let requests = run.count("/metrics/http_reqs/count");
@@ -126,10 +104,15 @@ fn pods_that_come_and_go_cost_nothing(bed: &Bed) {
     assert_eq!(sent.len(), 3, "two pods, and one that came later: {pods:?}");
     assert_eq!(sent.iter().sum::<u64>(), requests);
     assert_eq!(pods.iter().map(Pod::requests).sum::<u64>(), before + requests);
-    // Users are spread by their number: two of six at each pod, three while there are two. The third was there for a
-    // part of six seconds, as soon as it was ready.
-    let least = *sent.iter().min().expect("three");
-    assert!(least * 20 >= requests, "{sent:?}: the pod that came later got its share, or the one that went");
+    // Users are spread by their number: two of six at each of three pods.
+    let got = at_first.iter().map(|pod| {
+        let now = later.iter().find(|it| it.name() == pod.name()).expect("it is still there");
+        now.requests() - pod.requests()
+    });
+    let got: Vec<u64> = got.collect();
+    let (least, all) = (got.iter().min().expect("three"), got.iter().sum::<u64>());
+    super::told(&format!("requests to each of three pods: {got:?}"));
+    assert!(least * 6 >= all, "{got:?}: the pod that came later gets its share");
 
     let run_section = &run.summary()["run"];
     let route = run_section["route"].as_str().expect("words");
@@ -146,7 +129,7 @@ fn pods_that_come_and_go_cost_nothing(bed: &Bed) {
 }
 
 fn a_pod_that_is_killed_costs_what_is_under_way_on_it(bed: &Bed) {
-    let pods = settled(bed, 2);
+    let pods = bed.settled(2);
     let running = through(bed, "6s").start();
     std::thread::sleep(Duration::from_secs(3));
     bed.run(&["kill", pods[0].name()]);
@@ -160,6 +143,7 @@ fn a_pod_that_is_killed_costs_what_is_under_way_on_it(bed: &Bed) {
     assert!(errors.iter().all(|(kind, _)| kinds.contains(&kind.as_str())), "{errors:?}");
     let after = bed.pods("flask-backend").into_iter().find(|pod| pod.name() == pods[0].name());
     let after = after.expect("it is started anew");
+    assert!(pods[0].pid().is_some() && after.pid() != pods[0].pid(), "{pods:?} and then {after:?}");
     let cut = after.cut() - pods[0].cut();
     assert!(cut <= failed, "{cut} requests were cut at the pod, {failed} failed");
     let got = after.requests() - pods[0].requests();
@@ -168,7 +152,7 @@ fn a_pod_that_is_killed_costs_what_is_under_way_on_it(bed: &Bed) {
 }
 
 fn without_its_api_server_a_run_goes_on_afterwards(bed: &Bed) {
-    settled(bed, 2);
+    bed.settled(2);
     let running = through(bed, "60s").start();
     std::thread::sleep(Duration::from_secs(2));
     // It returns when the API server answers again, which takes as long as the machine is slow.
@@ -189,7 +173,7 @@ fn without_its_api_server_a_run_goes_on_afterwards(bed: &Bed) {
 }
 
 fn what_bars_the_way_is_said(bed: &Bed) {
-    settled(bed, 2);
+    bed.settled(2);
     let refused = |target: &str, expected: &[&str]| {
         let run = through(bed, "1s").args(["--target", target]).exit(98);
         for text in expected {
