@@ -23,12 +23,12 @@ impl Backend {
         Self::start_as(&[], options)
     }
 
-    /// Starts one with MySQL below it; `None`, and a loud word, where there is no MySQL to be had.
+    /// Starts one with MySQL below it; `None`, and a loud word, where it is not installed.
     pub(crate) fn start_on_mysql(options: &[&str]) -> Option<Self> {
         let check = Command::new(script("install-mysql")).arg("--check").output().expect("a script of ours");
         match check.status.code() {
             Some(0) => Self::start_as(&[("BACKEND_DATABASE", "mysql")], options),
-            // Debian's unstable has it, and is what it is: that is no fault of what is tested.
+            // Debian has none now. That is no fault of what is tested, and `ci/test` says it in its summary.
             Some(3) => {
                 super::told(&format!("\n*** NOT TESTED, for want of {}\n", text(&check)));
                 None
