@@ -6,10 +6,6 @@ pub(crate) mod metronome;
 pub(crate) mod origin;
 pub(crate) mod palier;
 pub(crate) mod profile;
-#[expect(
-    dead_code,
-    reason = "what breaks off and hangs is for the tests of misbehaving servers, which come next"
-)]
 pub(crate) mod rogue;
 pub(crate) mod swift;
 pub(crate) mod terminal;
