@@ -204,9 +204,13 @@ port=$(free_port)
 serve demo "$palier" demo --port "$port"
 target=http://127.0.0.1:$port
 down=http://127.0.0.1:$(free_port)
+# So slow that no delay of a busy machine explains it, which would make the verdict `invalid`.
+port=$(free_port)
+serve slow-demo "$palier" demo --port "$port" --latency 300ms
+slow=http://127.0.0.1:$port
 repository green "$target" 1 10s
 repository orange "$target" 1000000 10s
-repository red "$target" 1 0.001ms
+repository red "$slow" 1 1ms
 repository down "$down" 1 10s
 
 check_case github green 0 pass 0

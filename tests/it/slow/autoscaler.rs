@@ -242,6 +242,7 @@ fn a_cluster_as_it_should_be_is_all_right(bed: &Bed) {
 }
 
 fn the_autoscaler_goes_up_and_down_while_the_api_server_is_stopped_for_a_moment(bed: &Bed) {
+    let earlier = bed.pods("flask-backend");
     let running = under_way(bed, watching(bed, "1m").start()).wait(Duration::from_secs(20));
     bed.run(&["apiserver", "stop", "--for", "3s"]);
     let run = running.finish();
@@ -255,12 +256,15 @@ fn the_autoscaler_goes_up_and_down_while_the_api_server_is_stopped_for_a_moment(
     // That everything is forbidden for a moment after a start is nothing to remember.
     assert!(!observer["notes"].to_string().contains("forbidden"), "{}", observer["notes"]);
     assert_eq!(replicas(bed), "2");
-    // Each pod that was there in the end is in the table, and so are those that came and went.
+    // Each pod that was there in the end is in the table, and so is each that came, whether it has gone since or not.
     let there = bed.pods("flask-backend");
     let alive: Vec<&str> = there.iter().filter(|pod| !pod.is_gone()).map(super::bed::Pod::name).collect();
     let pods = summary["pods"].as_array().expect("pods");
     let names: Vec<&str> = pods.iter().filter_map(|pod| pod["name"].as_str()).collect();
     assert!(alive.iter().all(|pod| names.contains(pod)), "{alive:?} and {names:?}");
+    let came = there.iter().filter(|pod| earlier.iter().all(|it| it.name() != pod.name()));
+    let came: Vec<&str> = came.map(super::bed::Pod::name).collect();
+    assert!(!came.is_empty() && came.iter().all(|pod| names.contains(pod)), "{came:?} and {names:?}");
     assert_eq!(pods.iter().filter(|pod| pod["gone"].is_null()).count(), 2, "{pods:?}");
     assert!(names.len() > 2, "{names:?}");
     assert!(run.stdout.contains("first new pod was ready"), "{}", run.stdout);

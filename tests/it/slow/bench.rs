@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -62,9 +62,18 @@ impl Nginx {
         format!("http://127.0.0.1:{}/", self.port)
     }
 
-    /// The requests that it has answered, as its own log has them.
-    fn answered(&self) -> usize {
-        fs::read_to_string(self.folder.path().join("access.log")).expect("a log").lines().count()
+    /// The requests that it has answered, as its own log has them. It writes a line after the answer has gone, so
+    /// that so many lines are waited for.
+    fn answered(&self, expected: u64) -> u64 {
+        let start = Instant::now();
+        loop {
+            let log = fs::read_to_string(self.folder.path().join("access.log")).expect("a log");
+            let lines = log.lines().count() as u64;
+            if lines >= expected || start.elapsed() > Duration::from_secs(5) {
+                return lines;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 
@@ -95,23 +104,23 @@ fn bench_counts_what_ab_counts() {
         return consumers::missing("ab (apache2-utils)");
     }
     let (n, c) = (REQUESTS.to_string(), "10");
-    let (mut ratios, mut seen) = (Vec::new(), 0);
+    let (mut ratios, mut sent) = (Vec::new(), 0);
     for round in 0..ROUNDS {
         let output =
             Command::new("ab").args(["-q", "-k", "-n", &n, "-c", c, &nginx.url()]).output().expect("ab");
         let ab = String::from_utf8_lossy(&output.stdout).into_owned();
         assert_eq!(figure::<u64>(&ab, "Complete requests:"), REQUESTS);
         assert_eq!(figure::<u64>(&ab, "Failed requests:"), 0);
-        let by_ab = nginx.answered() - seen;
+        // What nginx has seen is what each of them says.
+        sent += REQUESTS;
+        assert_eq!(nginx.answered(sent), sent, "after ab in round {round}");
 
         let run = Palier::new(["bench", "-n", &n, "-c", c, "--json", &nginx.url()]).exit(0);
         let summary: Value = serde_json::from_str(&run.stdout).expect("JSON");
         assert_eq!(summary["metrics"]["http_reqs"]["count"], 4000.0);
         assert_eq!(summary["metrics"]["http_req_failed"]["passes"], 0);
-        let by_palier = nginx.answered() - seen - by_ab;
-        // What nginx has seen is what both say.
-        assert_eq!((by_ab as u64, by_palier as u64), (REQUESTS, REQUESTS), "in round {round}");
-        seen = nginx.answered();
+        sent += REQUESTS;
+        assert_eq!(nginx.answered(sent), sent, "after palier in round {round}");
 
         let trend = &summary["metrics"]["http_req_duration"];
         let times =
@@ -123,10 +132,15 @@ fn bench_counts_what_ab_counts() {
             times[3]
         ));
         ratios.push(palier / ab);
+        // Little's law: arrivals times their time are those under way, which is no more than the users, however busy
+        // the machine is; and users who pause for nothing are waiting most of the time.
+        let under_way = palier / 1e3 * summary["metrics"]["http_reqs"]["rate"].as_f64().expect("a rate");
+        assert!((1.0..=10.0).contains(&under_way), "{under_way} requests at a time");
     }
     ratios.sort_by(f64::total_cmp);
-    let median = ratios[ROUNDS / 2];
-    told(&format!("palier's mean is {median:.2} times that of ab, in the middle of {ROUNDS} rounds"));
-    // No more than that they measure the same thing: another process may take a core of two at any time.
-    assert!((0.1..10.0).contains(&median), "{ratios:?}");
+    // Only told: another process may take a core of two at any time.
+    told(&format!(
+        "palier's mean is {:.2} times that of ab, in the middle of {ROUNDS} rounds",
+        ratios[ROUNDS / 2]
+    ));
 }

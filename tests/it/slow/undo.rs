@@ -182,17 +182,18 @@ fn interrupted_at_any_moment_it_leaves_as_many_rows_as_before() {
 }
 
 /// Ends a run the hard way, and sweeps: how many rows there were before that.
-fn swept(backend: &Backend, signals: &[Signal]) -> usize {
+fn swept(backend: &Backend, profile: &str, signals: &[Signal]) -> usize {
     let moment = any_moment();
     let what = format!("{signals:?} after {moment:?}");
-    let mut running = with_password(run(backend, &with_cleanup(backend))).start().wait(moment);
+    let mut running = with_password(run(backend, profile)).start().wait(moment);
     for signal in signals {
         running = running.signal(*signal).wait(Duration::from_millis(50));
     }
     let run = running.finish();
     assert_eq!(run.code, if signals == [Signal::KILL] { None } else { Some(105) }, "{what}");
     let found = left(backend, &run).len();
-    let swept = with_password(run.then(["sweep"])).exit(0);
+    // Where deletions were told to fail, they no longer are.
+    let swept = with_password(run.then(["sweep", "--header", "X-Fail-Delete: 0"])).exit(0);
     assert_eq!(left(backend, &run), Vec::<String>::new(), "{what}: {}", swept.stdout);
     if found > 0 {
         swept.says("from the database: DELETE FROM employees WHERE name LIKE 'LoadTest User 20");
@@ -208,7 +209,8 @@ fn killed_at_any_moment_and_swept_it_leaves_as_many_rows_as_before() {
     let Some(backend) = Backend::start() else { return };
     let before = backend.rows();
     let other = run(&backend, &holding(&CONSTANT.replace("30s", "100s"))).start();
-    let found = often(TIMES, |_| swept(&backend, &[Signal::KILL]));
+    let profile = with_cleanup(&backend);
+    let found = often(TIMES, |_| swept(&backend, &profile, &[Signal::KILL]));
     let other = other.signal(Signal::INT).finish().exit(105);
     assert_eq!(found.len(), TIMES);
     let found: usize = found.iter().sum();
@@ -224,11 +226,17 @@ fn ended_by_a_second_signal_and_swept_it_leaves_as_many_rows_as_before() {
     let _turn = super::share_turn();
     let Some(backend) = Backend::start() else { return };
     let before = backend.rows();
+    // Most deletions fail: all that is there at the first signal would be undone before the second one.
+    let failing = "[thresholds]\ndefaults = false\n[target]\nheaders = { X-Fail-Delete = \"0.9\" }\n";
+    let profile = with_cleanup(&backend).replace("[target]\n", failing);
     let found = often(AT_ONCE, |number| {
         let second = if number % 2 == 0 { Signal::INT } else { Signal::TERM };
-        swept(&backend, &[Signal::INT, second])
+        swept(&backend, &profile, &[Signal::INT, second])
     });
     assert_eq!(found.len(), AT_ONCE);
+    super::told(&format!("rows that the second signal left: {found:?}"));
+    let found: usize = found.iter().sum();
+    assert!(found > 0, "the second signal came before all was undone: {found}");
     assert_eq!(backend.rows(), before);
 }
 

@@ -41,6 +41,8 @@ fn sampling_costs_the_database_next_to_nothing_and_the_schedule_nothing() {
             lag("med"),
             lag("p(99)")
         ));
+        // Half of them: the others are late where another process has the core.
+        assert!(lag("med") < 10.0, "--observe {observe}: {} ms", lag("med"));
         assert_eq!(cost.is_some(), observe == "mysql");
         if let Some(share) = cost {
             told(&format!("sampling every second: {:.3} % of a core in the database", share * 100.0));
