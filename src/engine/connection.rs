@@ -2,8 +2,8 @@
 //!
 //! hyper keeps about 30 KiB with every connection: a buffer to read into, one to write from, and room for 32 requests,
 //! all of which it ends up touching. A user who pauses needs none of it. So for a long pause the connection is taken
-//! apart, and only its stream is kept; for the next request hyper gets the stream anew. That costs a few
-//! allocations and no byte on the wire.
+//! apart, and only its stream is kept; for the next request hyper gets the stream anew, with buffers of
+//! its own, and no byte goes over the wire for it.
 
 use std::pin::Pin;
 use std::rc::Rc;

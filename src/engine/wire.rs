@@ -96,7 +96,8 @@ impl<S> Metered<S> {
     }
 }
 
-/// The size of requests up to which copying head and body together costs less than handing both to the kernel.
+/// The size of requests up to which head and body are copied together and handed to the kernel as one piece. Larger
+/// ones are not copied.
 const COPIED: usize = 1024;
 
 /// The bytes of all the slices one after the other, if they have room there.

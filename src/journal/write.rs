@@ -4,9 +4,9 @@
 //! taken survives the end of the process, however that comes. It does not survive a loss of power before the disk has
 //! it; waiting for the disk under load would hold up the load.
 //!
-//! Up to [`AT_ONCE`] times in each [`PERIOD`] a worker writes a line the moment that there is one, which is more than a
-//! load with pauses ever asks for. Beyond that rate lines wait for the end of the period, and are written together: a
-//! call for each would cost the kernel more than making the line costs palier.
+//! Up to [`AT_ONCE`] times in each [`PERIOD`] a worker writes a line the moment that there is one. Beyond that rate
+//! lines wait for the end of the period, and are written together: so the number of calls has a bound, however many
+//! things a fast load creates.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Seek as _, Write as _};
@@ -25,7 +25,7 @@ use crate::plan::{Plan, StepId};
 /// How long a line may wait to be written, which is what a SIGKILL can take of a fast run.
 pub const PERIOD: Duration = Duration::from_millis(5);
 
-/// How many lines are written at once in a period. 1,600 short writes a second are two thousandths of a core.
+/// How many lines are written at once in a period: at most 1,600 writes of a single line a second.
 pub const AT_ONCE: u32 = 8;
 
 /// Lines are written once there are so many bytes of them.
