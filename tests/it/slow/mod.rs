@@ -32,7 +32,7 @@ pub(crate) fn take_turn() -> File {
 }
 
 /// Beside others of this kind, which wait more than they work, and judge counts and words; never beside one that
-/// judges time. `cargo test` runs as many at once as there are cores.
+/// judges time. `ci/test` runs as many at once as there are cores.
 #[must_use]
 pub(crate) fn share_turn() -> File {
     let lock = turns();
