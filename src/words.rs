@@ -588,9 +588,64 @@ impl Metric {
     }
 }
 
+/// Parts of the names of what carries credentials: headers, parameters of a query, fields of a form, members of JSON.
+const OF_CREDENTIALS: [&str; 18] = [
+    "auth",
+    "cookie",
+    "token",
+    "secret",
+    "session",
+    "password",
+    "passwd",
+    "passphrase",
+    "pwd",
+    "credential",
+    "signature",
+    "jwt",
+    "apikey",
+    "api-key",
+    "api_key",
+    "access-key",
+    "access_key",
+    "subscription-key",
+];
+
+/// Whether what has this name carries a credential, by all that can be told from a name.
+pub fn carries_credentials(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    // An author is no secret.
+    let is_author = |rest: &str| {
+        rest.starts_with("author") && !["authoriz", "authoris"].iter().any(|it| rest.starts_with(it))
+    };
+    let has = |part: &&str| name.match_indices(*part).any(|(at, _)| !is_author(&name[at..]));
+    OF_CREDENTIALS.iter().any(has)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn credentials_are_told_by_their_names() {
+        for name in [
+            "authorization",
+            "Proxy-Authorization",
+            "x-author-token",
+            "Cookie",
+            "X-CSRF-Token",
+            "Ocp-Apim-Subscription-Key",
+            "X-Amz-Signature",
+            "api_key",
+            "apiKey",
+            "PHPSESSIONID",
+            "user[password]",
+        ] {
+            assert!(carries_credentials(name), "{name}");
+        }
+        for name in ["accept", "author", "authors", "Author-Id", ":authority", "key", "user", "page", ""] {
+            assert!(!carries_credentials(name), "{name}");
+        }
+    }
 
     #[test]
     fn every_name_leads_back_to_its_metric() {

@@ -9,7 +9,7 @@
 //! - `baseline`, `history`: earlier runs that a run is compared with
 //! - `shard`, `merge`: a run in several processes
 //! - `planning`: from arguments to a plan, or to all that is wrong with the profile
-//! - `virtual_file`, `toml_text`, `credentials`: a profile that is no file
+//! - `virtual_file`, `toml_text`: a profile that is no file
 //! - `outline`: a plan in words
 //! - `onlookers`, `signals`: the run, watched and ended
 //! - `progress`, `live`, `glance`, `sight`, `screen`: what is shown of it while it goes on
@@ -24,7 +24,6 @@ mod check;
 mod ci;
 mod compare;
 mod conclusion;
-mod credentials;
 mod demo;
 mod doctor;
 mod env;

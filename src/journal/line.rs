@@ -8,17 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use super::seal::{Seal, is_sealed};
 use crate::plan::{Body, Plan, Step, StepId};
+use crate::words::carries_credentials;
 
 /// The format of this version.
 pub(super) const FORMAT: &str = "palier.journal/1";
 
 /// The most of a request's body that is written down before it is sent. It is there to be recognised.
 const MOST_OF_A_BODY: usize = 1024;
-
-/// Parts of the names of headers that carry credentials. Their values are written only where they come from a
-/// secret, whose name then stands there.
-const CREDENTIALS: [&str; 9] =
-    ["auth", "cookie", "token", "secret", "session", "password", "credential", "api-key", "apikey"];
 
 /// How to find the statement that deletes from the database what a run left: `[cleanup.mysql]` of its profile. The
 /// statement itself and the way into the database are in no journal.
@@ -136,7 +132,8 @@ fn undoing(undo: &Step, plan: &Plan, seal: &Seal) -> Undoing {
 fn header(name: &HeaderName, value: &HeaderValue, seal: &Seal) -> (String, Option<String>) {
     let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
     let sealed = seal.seal(&value).into_owned();
-    let is_secret = CREDENTIALS.iter().any(|part| name.as_str().contains(part)) && !is_sealed(&sealed);
+    // A credential is written only where it comes from a secret, whose name then stands there.
+    let is_secret = carries_credentials(name.as_str()) && !is_sealed(&sealed);
     (name.as_str().to_owned(), (!is_secret).then_some(sealed))
 }
 

@@ -73,6 +73,59 @@ fn several_commands_are_several_steps() {
     Palier::new(["import", "curl -X POST"]).exit(2).says("no address");
 }
 
+#[test]
+fn options_of_curl_are_read_as_curl_reads_them() {
+    for (command, parts) in [
+        ("curl -su me:1234 http://h/", &["secrets = [\"AUTHORIZATION\"]", "get = \"/\""][..]),
+        ("curl -sXPUT -sHX-A:b -sSLo s3cr3t.html http://h/x", &["put = \"/x\"", "X-A = \"b\""]),
+        ("curl -sH 'Authorization: s3cr3t' h", &["Authorization = \"${AUTHORIZATION:-}\""]),
+        ("curl --oauth2-bearer s3cr3t h", &["Authorization = \"${AUTHORIZATION:-}\""]),
+        (
+            "curl -U me:s3cr3t --pass s3cr3t h",
+            &["carried over: --proxy-user and its value", "over: --pass and"],
+        ),
+        ("curl -K s3cr3t --tlspassword=s3cr3t h", &["carried over: --config and", "over: --tlspassword and"]),
+        ("curl --no-such-thing s3cr3t -W s3cr3t h/a?b=1", &["an option that curl's manual does not have"]),
+        ("curl -H s3cr3t -H 'X;' h", &["a header without a colon"]),
+        ("curl -X 's3cr3t x' h", &["the method of --request"]),
+        ("TOKEN=s3cr3t curl h", &["line 1: the shell's variable `TOKEN`"]),
+        ("curl http://me:s3cr3t@h/x -G -d api_key=s3cr3t#a", &["get = \"/x?api_key=${API_KEY:-}\""]),
+        ("curl h/a#s3cr3t -G -d q=1", &["get = \"/a?q=1\"", "name = \"GET /a\""]),
+        ("curl h/a --next -H X:s3cr3t h/b", &["--next and what follows it"]),
+        ("curl --json '{\"user\":{\"password\":\"s3cr3t\"}}' h", &["Accept = ", "\\\"${PASSWORD:-}\\\""]),
+        ("curl -d 'a=1&pwd=s3cr3t' h", &["body = \"a=1&pwd=${PWD:-}\""]),
+    ] {
+        let import = Palier::new(["import", command]).exit(0);
+        for part in parts {
+            assert!(import.stdout.contains(part), "{command}: {part}: {}", import.stdout);
+        }
+        for text in [&import.stdout, &import.stderr] {
+            assert!(!text.contains("s3cr3t") && !text.contains("bWU6"), "{command}: {text}");
+        }
+        import.then(["check", "i.toml"]).file("i.toml", &import.stdout).exit(0);
+    }
+    let refused = Palier::new(["import", "curl ftp://me:s3cr3t@h/?token=s3cr3t"]).exit(2);
+    refused.says("ftp://h/");
+    assert!(!refused.stderr.contains("s3cr3t"), "{}", refused.stderr);
+}
+
+#[test]
+fn what_looks_like_a_variable_or_a_template_is_what_was_written() {
+    let script = "curl 'http://h/${ID}/{{x}}' -H 'Authorization: one'\ncurl 'http://h/b' -H 'Authorization: two'\n\
+                  curl -H 'X: ${HOME}' -d '{{a}} ${HOME}' https://me:s3cr3t@elsewhere/?token=s3cr3t\n";
+    let import = Palier::new(["import", "commands.sh"]).file("commands.sh", script).exit(0);
+    for part in [
+        "secrets = [\"AUTHORIZATION\", \"AUTHORIZATION_2\"]",
+        "name = \"GET /$${ID}/{{x}}\"",
+        "get = \"/$%7BID%7D/%7B%7Bx%7D%7D\"",
+        "POST https://elsewhere/: a profile has one target",
+    ] {
+        assert!(import.stdout.contains(part), "{part}: {}", import.stdout);
+    }
+    assert!(!import.stdout.contains("s3cr3t"), "{}", import.stdout);
+    import.then(["check", "i.toml"]).file("i.toml", &import.stdout).exit(0);
+}
+
 /// As Chromium writes it, shortened.
 const HAR: &str = r#"{"log": {"version": "1.2", "entries": [
   {"startedDateTime": "2026-11-25T01:00:00.000Z", "time": 120.5,
@@ -87,9 +140,11 @@ const HAR: &str = r#"{"log": {"version": "1.2", "entries": [
   {"startedDateTime": "2026-11-25T01:00:02.010Z", "time": 5,
    "request": {"method": "GET", "url": "https://fonts.example/a.woff", "headers": []}, "response": {"status": 200}},
   {"startedDateTime": "2026-11-25T01:00:02.045Z", "time": 5,
-   "request": {"method": "GET", "url": "data:image/png;base64,xx", "headers": []}, "response": {"status": 200}},
+   "request": {"method": "GET", "url": "wss://u:s3cr3t@h/live?access_token=s3cr3t", "headers": []}, "response": {"status": 101}},
+  {"startedDateTime": "2026-11-25T01:00:02.046Z", "time": 5,
+   "request": {"method": "GET", "url": "data:image/png;base64,s3cr3t", "headers": []}, "response": {"status": 200}},
   {"startedDateTime": "2026-11-25T01:00:02.050Z", "time": 5,
-   "request": {"method": "GET", "url": "http://localhost:5000/employees?page=2|3", "headers": []}, "response": {"status": 0}}
+   "request": {"method": "GET", "url": "http://u:s3cr3t@localhost:5000/employees?page=2|3&sessionid=s3cr3t", "headers": []}, "response": {"status": 0}}
 ]}}"#;
 
 #[test]
@@ -103,7 +158,9 @@ fn a_recording_is_played_again() {
         "name = \"GET /employees (2)\"",
         "page=2%7C3",
         "# not carried over: 1 request to https://fonts.example",
-        "# not carried over: data:image/png",
+        "# not carried over: data:image/png;base64: not HTTP",
+        "# not carried over: wss://h/live: not HTTP",
+        "# not carried over: the user in its address",
         "# not carried over: its status",
         "# not carried over: the cookies of the recording",
     ] {

@@ -12,7 +12,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::ci::Provider;
 use super::conclusion::{Earlier, Over, conclude};
-use super::credentials::is_credential;
 use super::failure::Failure;
 use super::onlookers::{self, Inbox};
 use super::planning;
@@ -27,6 +26,7 @@ use crate::plan::{self, Plan, Secrets, Settings};
 use crate::profile::Request;
 use crate::report::{Format, Outputs};
 use crate::units::{UnitError, human_duration};
+use crate::words::carries_credentials;
 
 /// What is to be put under load, and how.
 #[derive(Debug, clap::Args)]
@@ -202,7 +202,7 @@ fn plan(args: &Args, run: String) -> Result<Plan, Failure> {
 
 /// The values of headers that open doors: they are in no output.
 fn secrets(args: &Args) -> Secrets {
-    let values = args.headers.iter().filter(|(name, _)| is_credential(name)).map(|(_, value)| value);
+    let values = args.headers.iter().filter(|(name, _)| carries_credentials(name)).map(|(_, value)| value);
     Secrets::new(values.map(|value| (String::new(), value.clone())))
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use crate::cli::credentials::is_credential;
-use crate::cli::toml_text::{key, quoted};
+use super::credentials::{self, Piece, Variables};
+use crate::cli::toml_text::{key, literal, quoted};
 
 /// What begins the comment on what a profile cannot hold.
 const LOST: &str = "not carried over:";
@@ -68,6 +68,9 @@ pub(super) struct Step {
 const OF_THE_CONNECTION: [&str; 7] =
     ["host", "connection", "content-length", "transfer-encoding", "upgrade", "te", "keep-alive"];
 
+/// The methods that a step has, as its keys.
+pub(super) const METHODS: [&str; 7] = ["get", "post", "put", "patch", "delete", "head", "options"];
+
 impl Draft {
     /// How many things could not be carried over.
     pub(super) fn lost(&self) -> usize {
@@ -84,7 +87,7 @@ impl Draft {
         for lost in &self.lost {
             comment(&mut text, &format!("{LOST} {lost}"));
         }
-        let mut variables = BTreeSet::new();
+        let mut variables = Variables::default();
         let mut rest = format!("\n[target]\nurl = {}\n", literal(&self.url));
         for line in &self.target {
             let _ = writeln!(rest, "{line}");
@@ -104,9 +107,9 @@ impl Draft {
         if !self.thresholds.is_empty() {
             let _ = write!(rest, "\n[thresholds]\n{}", self.thresholds);
         }
-        if !variables.is_empty() {
+        let names: Vec<String> = variables.names().map(quoted).collect();
+        if !names.is_empty() {
             text += "# Credentials are no part of a profile: set these variables where it is run.\n";
-            let names: Vec<String> = variables.iter().map(|name| quoted(name)).collect();
             let _ = writeln!(text, "secrets = [{}]", names.join(", "));
         }
         text + &rest
@@ -114,7 +117,7 @@ impl Draft {
 }
 
 impl Step {
-    fn write(&self, text: &mut String, names: &mut BTreeSet<String>, variables: &mut BTreeSet<String>) {
+    fn write(&self, text: &mut String, names: &mut BTreeSet<String>, variables: &mut Variables) {
         let name = unique(&one_line(&self.name), names);
         text.push('\n');
         for lost in &self.lost {
@@ -123,9 +126,9 @@ impl Step {
         let _ = writeln!(
             text,
             "[[step]]\nname = {}\n{} = {}",
-            quoted(&name),
+            literal(&name),
             self.method,
-            literal(&path(&self.path))
+            filled(&credentials::of_address(&path(&self.path)), variables)
         );
         if let Some(redirects) = self.redirects {
             let _ = writeln!(text, "redirects = {redirects}");
@@ -140,17 +143,30 @@ impl Step {
             let _ = writeln!(text, "headers = {{ {} }}", pairs.join(", "));
         }
         if let Some(body) = &self.body {
-            let _ = writeln!(text, "body = {}", literal(body));
+            let _ = writeln!(text, "body = {}", filled(&self.credentials_of(body), variables));
         }
         if let Some(status) = self.status {
             let _ = writeln!(
                 text,
                 "checks = [{{ name = {}, status = {status} }}]",
-                quoted(&format!("{name} status {status}"))
+                literal(&format!("{name} status {status}"))
             );
         }
         if let Some(pause) = self.pause {
             let _ = writeln!(text, "pause = \"{pause}ms\"");
+        }
+    }
+
+    /// The credentials of its body, if that is JSON or a form.
+    fn credentials_of<'a>(&self, body: &'a str) -> Vec<Piece<'a>> {
+        let is_form = self.headers.iter().any(|(name, value)| {
+            name.eq_ignore_ascii_case("content-type")
+                && value.starts_with("application/x-www-form-urlencoded")
+        });
+        match credentials::of_json(body) {
+            Some(pieces) => pieces,
+            None if is_form => credentials::of_pairs(body),
+            None => vec![Piece::Plain(body)],
         }
     }
 }
@@ -162,23 +178,24 @@ pub(super) fn is_of_the_connection(name: &str) -> bool {
 }
 
 /// A header; the value of a credential is a variable.
-fn pair((name, value): &(String, String), variables: &mut BTreeSet<String>) -> String {
-    if is_credential(name) {
-        let variable: String = name
-            .chars()
-            .map(|it| if it.is_ascii_alphanumeric() { it.to_ascii_uppercase() } else { '_' })
-            .collect();
-        let text = format!("{} = {}", key(name), quoted(&format!("${{{variable}:-}}")));
-        variables.insert(variable);
-        return text;
-    }
-    format!("{} = {}", key(name), literal(value))
+fn pair((name, value): &(String, String), variables: &mut Variables) -> String {
+    let piece = if credentials::is_header(name, value) {
+        Piece::Credential { name: name.into(), value }
+    } else {
+        Piece::Plain(value)
+    };
+    format!("{} = {}", key(name), filled(&[piece], variables))
 }
 
-/// A text that means itself: neither variables nor templates.
-pub(super) fn literal(text: &str) -> String {
+/// A text of which all but its credentials means itself.
+fn filled(pieces: &[Piece<'_>], variables: &mut Variables) -> String {
+    quoted(&variables.fill(pieces, plain))
+}
+
+/// A text that means itself where neither variables nor templates would.
+fn plain(text: &str) -> String {
     // A template that can only be one text: there is no other way to write two braces.
-    quoted(&text.replace("${", "$${").replace("{{", r#"{{pick("{{")}}"#))
+    text.replace("${", "$${").replace("{{", r#"{{pick("{{")}}"#)
 }
 
 /// A path as a step takes it: what is no part of one is percent-encoded.
@@ -213,18 +230,67 @@ fn one_line(text: &str) -> String {
     text.chars().map(|it| if it.is_control() { ' ' } else { it }).collect()
 }
 
-/// Scheme and host of an address, and what follows; `None` where it is none of HTTP.
-pub(super) fn split(url: &str) -> Option<(String, String)> {
+/// An address of HTTP, taken apart.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Address {
+    /// Scheme, host and port.
+    pub(super) url: String,
+    /// User and password, percent-encoded: a credential.
+    pub(super) user: Option<String>,
+    /// Path, query and fragment.
+    pub(super) path: String,
+}
+
+/// Takes an address apart; `None` where it is none of HTTP.
+pub(super) fn split(url: &str) -> Option<Address> {
     let (scheme, rest) = url.split_once("://")?;
     let scheme = scheme.to_ascii_lowercase();
     if scheme != "http" && scheme != "https" {
         return None;
     }
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(end);
-    // A user in an address is a credential, which the caller takes out.
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let (authority, path) = rest.split_at(end_of_authority(rest));
+    let (user, host) =
+        authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
     let url = format!("{scheme}://{}", host.to_ascii_lowercase());
     let is_right = !host.is_empty() && url.parse::<http::Uri>().is_ok_and(|uri| uri.host().is_some());
-    is_right.then(|| (url, path.to_owned()))
+    is_right.then(|| Address { url, user: user.map(str::to_owned), path: path.to_owned() })
+}
+
+/// What may be shown of an address of any kind: neither user nor query, nor the data of a `data:`.
+pub(super) fn shown(url: &str) -> String {
+    let cut = |text: &str| text[..text.find(['?', '#', ',']).unwrap_or(text.len())].to_owned();
+    let url = match url.split_once("://") {
+        Some((scheme, rest)) => {
+            let user = rest[..end_of_authority(rest)].rfind('@').map_or(0, |at| at + 1);
+            format!("{scheme}://{}", cut(&rest[user..]))
+        }
+        None => cut(url),
+    };
+    url.chars().take(80).collect()
+}
+
+fn end_of_authority(rest: &str) -> usize {
+    rest.find(['/', '?', '#']).unwrap_or(rest.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_an_address_only_that_is_shown_which_opens_no_door() {
+        for (url, expected) in [
+            ("wss://me:p,w@h/x?access_token=t", "wss://h/x"),
+            ("http://h/a#t", "http://h/a"),
+            ("data:image/png;base64,c2VjcmV0", "data:image/png;base64"),
+            ("http://me:p@w@h", "http://h"),
+            ("//x?y", "//x"),
+            ("", ""),
+        ] {
+            assert_eq!(shown(url), expected, "{url}");
+        }
+        let address = Address { url: "http://h:1".into(), user: Some("me:pw".into()), path: "/a?b".into() };
+        assert_eq!(split("HTTP://me:pw@H:1/a?b"), Some(address));
+        assert_eq!(split("ftp://h/"), None);
+    }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use super::ImportError;
-use super::draft::{Draft, Step, is_of_the_connection, split};
+use super::draft::{Address, Draft, METHODS, Step, is_of_the_connection, shown, split};
 
 /// A pause shorter than that is the browser's own time, not a user's.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -94,15 +94,18 @@ fn request(entry: &Value) -> Result<Entry, String> {
     let request = &entry["request"];
     let url = request["url"].as_str().unwrap_or_default();
     let method = request["method"].as_str().unwrap_or_default().to_lowercase();
-    let shown: String = url.chars().take(80).collect();
-    let (base, mut path) = split(url).ok_or_else(|| format!("{shown}: not HTTP"))?;
-    if path.is_empty() {
-        path.push('/');
+    let Address { url: base, user, mut path } =
+        split(url).ok_or_else(|| format!("{}: not HTTP", shown(url)))?;
+    if !path.starts_with('/') {
+        path.insert(0, '/');
     }
-    if !["get", "post", "put", "patch", "delete", "head", "options"].contains(&method.as_str()) {
-        return Err(format!("{} {shown}: the method", method.to_uppercase()));
+    if !METHODS.contains(&method.as_str()) {
+        return Err(format!("{}: the method {}", shown(url), method.to_uppercase()));
     }
     let mut lost = Vec::new();
+    if user.is_some() {
+        lost.push("the user in its address: put it into a header `Authorization`".to_owned());
+    }
     let mut headers = pairs(&request["headers"]);
     for (_, value) in headers.iter_mut().filter(|(name, _)| name.eq_ignore_ascii_case("accept-encoding")) {
         *value = value.replace(", zstd", "");
@@ -130,7 +133,7 @@ fn request(entry: &Value) -> Result<Entry, String> {
                         .join("&"),
                 )
             } else {
-                lost.push("a form with files (`multipart` is still to come)".to_owned());
+                lost.push("a form with files: a step has the text of a body, or `form`".to_owned());
                 None
             }
         }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::draft::{Draft, Step};
 use super::{ImportError, complaint};
-use crate::cli::toml_text::{key, literal, quoted};
+use crate::cli::toml_text::{key, literal};
 
 /// Options that say nothing of the load, of thresholds or of the target: k6's own output and resources.
 const OF_K6: [&str; 16] = [
@@ -147,7 +147,7 @@ fn load(name: &str, mut scenario: Map<String, Value>, is_alone: bool, draft: &mu
     let mut text = if is_alone && name == "default" {
         "[load]\n".to_owned()
     } else {
-        format!("[[loads]]\nname = {}\n", quoted(name))
+        format!("[[loads]]\nname = {}\n", literal(name))
     };
     for (theirs, ours) in FIELDS.iter().rev() {
         match scenario.remove(*theirs) {
@@ -155,7 +155,7 @@ fn load(name: &str, mut scenario: Map<String, Value>, is_alone: bool, draft: &mu
             // Zero is what k6 writes where it means nothing.
             Some(Value::String(zero)) if *theirs == "startTime" && zero == "0s" => {}
             Some(Value::String(text_value)) => {
-                let _ = writeln!(text, "{ours} = {}", quoted(&text_value));
+                let _ = writeln!(text, "{ours} = {}", literal(&text_value));
             }
             Some(number) => {
                 let _ = writeln!(text, "{ours} = {number}");
@@ -169,7 +169,7 @@ fn load(name: &str, mut scenario: Map<String, Value>, is_alone: bool, draft: &mu
             let _ = writeln!(
                 text,
                 "  {{ duration = {}, target = {} }},",
-                quoted(duration),
+                literal(duration),
                 stage["target"].as_u64().unwrap_or(0)
             );
         }
@@ -232,14 +232,14 @@ fn thresholds(thresholds: Option<Value>, loads: &[String], draft: &mut Draft) {
 fn threshold(expression: &Value) -> (String, String) {
     let Value::Object(object) = expression else {
         let text = expression.as_str().unwrap_or_default();
-        return (quoted(text), text.to_owned());
+        return (literal(text), text.to_owned());
     };
     let text = object.get("threshold").and_then(Value::as_str).unwrap_or_default();
-    let mut item = format!("{{ expr = {}", quoted(text));
+    let mut item = format!("{{ expr = {}", literal(text));
     if object.get("abortOnFail").and_then(Value::as_bool) == Some(true) {
         item += ", abort = true";
         if let Some(delay) = object.get("delayAbortEval").and_then(Value::as_str).filter(|it| *it != "0s") {
-            let _ = write!(item, ", delay = {}", quoted(delay));
+            let _ = write!(item, ", delay = {}", literal(delay));
         }
     }
     (item + " }", text.to_owned())

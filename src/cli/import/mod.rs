@@ -1,13 +1,16 @@
 //! `palier import`: a profile out of what somebody has already: curl commands, a HAR file, k6 options.
 //!
-//! Each reader (`curl`, `har`, `k6`) is a function from a text to a [`Draft`], and `draft` writes that as TOML. What a
-//! profile cannot hold becomes a comment where it would have stood, never nothing; values that look like credentials
-//! become variables. What is printed is read as a profile before it is.
+//! Each reader (`curl`, `har`, `k6`) is a function from a text to a [`Draft`](draft::Draft), and `draft` writes that as
+//! TOML. What a profile cannot hold becomes a comment where it would have stood, never nothing. Values of headers, query
+//! parameters, fields of forms and members of JSON whose names tell of credentials become variables (`credentials`). What
+//! is printed is read as a profile before it is.
 
+mod credentials;
 mod curl;
 mod draft;
 mod har;
 mod k6;
+mod options;
 mod words;
 
 use std::collections::BTreeMap;
@@ -29,8 +32,9 @@ Examples:
   palier import commands.sh                                      the curl commands of a file
   k6 inspect --execution-requirements test.js | palier import -  k6's options: scenarios, stages, thresholds
 
-What a profile cannot hold stands in it as a comment that begins with `not carried over`. Cookies and credentials become
-variables, whose names are in `secrets`.
+What a profile cannot hold stands in it as a comment that begins with `not carried over`. Cookies, and what is called a
+token, a password and the like in headers, queries, forms and JSON, become variables, whose names are in `secrets`. A
+secret with another name is not known as one: read what you commit.
 
 Exit codes:
   0   a profile was printed
@@ -95,7 +99,7 @@ pub(super) fn import(args: &Args) -> Result<ExitCode, Failure> {
 
 /// What it is called, and its text.
 fn read(what: &str) -> Result<(String, String), Failure> {
-    if what.trim_start().starts_with("curl ") {
+    if curl::is_command(what) {
         return Ok(("the command line".to_owned(), what.to_owned()));
     }
     let doing = format!("cannot read `{what}`");
@@ -113,11 +117,10 @@ fn read(what: &str) -> Result<(String, String), Failure> {
 
 /// What a text is, by how it begins.
 fn kind_of(text: &str) -> Option<Kind> {
-    let is_curl = |line: &str| line.trim_start().trim_start_matches("$ ").starts_with("curl ");
     if let Ok(serde_json::Value::Object(object)) = serde_json::from_str(text) {
         return Some(if object.contains_key("log") { Kind::Har } else { Kind::K6 });
     }
-    text.lines().any(is_curl).then_some(Kind::Curl)
+    text.lines().any(curl::is_command).then_some(Kind::Curl)
 }
 
 /// What palier itself would refuse must not be printed as a profile.
