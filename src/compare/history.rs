@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::recording::Recording;
-use super::runs::{Terms, Track};
+use super::runs::Terms;
+use super::track::Track;
 use super::{Figure, student};
 use crate::words::{Change, Metric, Unit, Verdict};
 

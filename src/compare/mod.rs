@@ -9,6 +9,7 @@
 //! - [`history`]: the newest run among earlier ones
 //! - [`change_points`]: where a series of runs changed its level
 //! - `bootstrap`: how much a figure would differ if the run were made again
+//! - `track`: a run as numbers that can be drawn anew
 //! - `student`: how far a mean of few observations strays
 
 mod bootstrap;
@@ -18,6 +19,7 @@ pub mod history;
 pub mod recording;
 pub mod runs;
 mod student;
+mod track;
 
 pub use change_points::ChangePoint;
 pub use difference::{Difference, Estimate, Figure};
