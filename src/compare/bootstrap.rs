@@ -71,12 +71,12 @@ pub(super) fn block_length(series: &[f64]) -> usize {
 }
 
 /// The standard deviation of what a figure came to in all the runs that were drawn, made larger by what a bootstrap of
-/// so few blocks leaves out: the mean of the series is its own.
-pub(super) fn standard_error(drawn: &[f64], n: usize, block: usize) -> f64 {
+/// so few blocks leaves out: the mean of the series is its own. There are more than one.
+pub(super) fn standard_error(drawn: &[f64], blocks: f64) -> f64 {
     let count = drawn.len() as f64;
     let mean = drawn.iter().sum::<f64>() / count;
     let variance = drawn.iter().map(|it| (it - mean).powi(2)).sum::<f64>() / (count - 1.0).max(1.0);
-    (variance * n as f64 / (n - block.min(n - 1)) as f64).sqrt()
+    (variance * blocks / (blocks - 1.0)).sqrt()
 }
 
 #[cfg(test)]
@@ -104,7 +104,7 @@ mod tests {
                     / series.len() as f64
             })
             .collect();
-        standard_error(&drawn, series.len(), block)
+        standard_error(&drawn, series.len() as f64 / block as f64)
     }
 
     #[test]

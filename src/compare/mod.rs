@@ -19,6 +19,8 @@ pub mod history;
 pub mod recording;
 pub mod runs;
 mod student;
+#[cfg(test)]
+mod tests;
 mod track;
 
 pub use change_points::ChangePoint;

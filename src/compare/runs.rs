@@ -28,6 +28,9 @@ impl Default for Terms {
 /// Fewer windows than this show nothing of how a run varies.
 const LEAST_WINDOWS: usize = 10;
 
+/// Of what is drawn anew, so much has to have a figure: what is missing from more draws rests on too few of the windows.
+const MOST_DRAWS: f64 = 0.9;
+
 /// A run compared with a baseline.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
@@ -221,6 +224,15 @@ struct Pair<'a> {
     terms: Terms,
 }
 
+/// How sure a difference is by what varies within the runs.
+#[derive(Clone, Copy, Debug)]
+struct Within {
+    /// Its standard error.
+    error: f64,
+    /// The degrees of freedom of that.
+    freedom: f64,
+}
+
 impl Pair<'_> {
     fn windows(&self) -> usize {
         self.base.iter().chain([self.new]).map(Recording::whole_windows).min().unwrap_or(0)
@@ -231,7 +243,8 @@ impl Pair<'_> {
         let new = Track::of(self.new, step);
         let each: Vec<Track> = self.base.iter().map(|it| Track::of(it, step)).collect();
         let n = self.windows();
-        let errors = if n < LEAST_WINDOWS { None } else { Some(self.errors(&each, &new, figures, n)) };
+        let within =
+            if n < LEAST_WINDOWS { vec![None; figures.len()] } else { self.within(&each, &new, figures, n) };
         (figures.iter().enumerate())
             .map(|(index, figure)| {
                 let bases: Vec<f64> = each.iter().filter_map(|it| it.figure(*figure)).collect();
@@ -239,10 +252,9 @@ impl Pair<'_> {
                 let base = complete.then(|| bases.iter().sum::<f64>() / bases.len() as f64);
                 let value = new.figure(*figure);
                 let enough = each.iter().chain([&new]).all(|it| it.requests >= figure.least_requests());
-                let estimate = errors
-                    .as_ref()
+                let estimate = within[index]
                     .filter(|_| enough && complete)
-                    .and_then(|errors| self.estimate(*figure, &bases, value?, errors[index], (&each, &new)));
+                    .and_then(|within| self.estimate(*figure, &bases, value?, within, (&each, &new)));
                 Difference {
                     step: step.map(str::to_owned),
                     figure: *figure,
@@ -257,8 +269,9 @@ impl Pair<'_> {
             .collect()
     }
 
-    /// The standard error of each figure's difference within the runs, with its degrees of freedom.
-    fn errors(&self, each: &[Track], new: &Track, figures: &[Figure], n: usize) -> Vec<(f64, f64)> {
+    /// How sure each figure's difference is by what varies within the runs; `None` where too few windows hold what it
+    /// rests on.
+    fn within(&self, each: &[Track], new: &Track, figures: &[Figure], n: usize) -> Vec<Option<Within>> {
         let base = Track::pooled(each);
         let block = self.block(&base, new, figures, n);
         let mut rng = fastrand::Rng::with_seed(0x7061_6c69_6572);
@@ -274,8 +287,18 @@ impl Pair<'_> {
                 );
             }
         }
-        let freedom = (n as f64 / block as f64 - 1.0).max(2.0);
-        drawn.iter().map(|drawn| (standard_error(drawn, n, block), freedom)).collect()
+        let within = |(figure, drawn): (&Figure, &Vec<f64>)| {
+            let tracks = || each.iter().chain([new]);
+            let occupied = tracks().map(|it| it.occupied(*figure, n)).min().unwrap_or(0);
+            if occupied < LEAST_WINDOWS || (drawn.len() as f64) < MOST_DRAWS * RESAMPLES as f64 {
+                return None;
+            }
+            let worth = tracks().map(|it| it.worth(*figure, n)).fold(f64::INFINITY, f64::min);
+            // A single block would leave nothing that varies.
+            let blocks = (worth / block as f64).max(2.0);
+            Some(Within { error: standard_error(drawn, blocks), freedom: (blocks - 1.0).max(2.0) })
+        };
+        figures.iter().zip(&drawn).map(within).collect()
     }
 
     /// The length of a block that suits all figures: what they have in common is what lasts.
@@ -297,7 +320,7 @@ impl Pair<'_> {
         figure: Figure,
         bases: &[f64],
         new: f64,
-        (within, freedom): (f64, f64),
+        within: Within,
         tracks: (&[Track], &Track),
     ) -> Option<Estimate> {
         let n_runs = bases.len() as f64;
@@ -311,7 +334,8 @@ impl Pair<'_> {
         } else {
             0.0005
         };
-        let within = within.max(least).powi(2);
+        let Within { error, freedom } = within;
+        let within = error.max(least).powi(2);
         // What runs of the same build differ by beyond what varies within them.
         let spread = contrasts.iter().map(|it| (it - value).powi(2)).sum::<f64>() / (n_runs - 1.0).max(1.0);
         let between = (spread - within / (1.0 + 1.0 / n_runs)).max(0.0) * (1.0 + 1.0 / n_runs);

@@ -122,6 +122,28 @@ impl Track {
         }
     }
 
+    /// In how many of its first windows there is something that a figure rests on.
+    pub(super) fn occupied(&self, figure: Figure, n: usize) -> usize {
+        self.weights(figure, n).filter(|weight| *weight > 0.0).count()
+    }
+
+    /// How many windows of equal weight its windows are worth: where one holds nearly everything, hardly more than one
+    /// (Kish, "Survey Sampling", 1965).
+    pub(super) fn worth(&self, figure: Figure, n: usize) -> f64 {
+        let (sum, squares) = self
+            .weights(figure, n)
+            .fold((0.0, 0.0), |(sum, squares), weight| (sum + weight, squares + weight * weight));
+        if squares > 0.0 { sum * sum / squares } else { 0.0 }
+    }
+
+    /// How much of what a figure rests on lies in each window: answers for times, requests for all else.
+    fn weights(&self, figure: Figure, n: usize) -> impl Iterator<Item = f64> {
+        self.windows.iter().take(n).map(move |window| match figure {
+            Figure::Quantile(_) | Figure::Mean => window.times.iter().map(|(_, count)| count).sum(),
+            Figure::Rate | Figure::Errors | Figure::Failed => window.requests,
+        })
+    }
+
     /// The error of a share of so many requests, were they independent; never 0, even if none of them failed (Agresti &
     /// Coull 1998).
     pub(super) fn share_error(&self, figure: Figure) -> f64 {
