@@ -29,8 +29,9 @@ impl Figure {
         matches!(self, Self::Errors | Self::Failed)
     }
 
-    /// Fewer requests than this say nothing of it: ten are to lie beyond a quantile, as for thresholds.
-    pub fn least_requests(self) -> f64 {
+    /// Fewer answers than this say nothing of a time, fewer requests nothing of all else: ten are to lie beyond a
+    /// quantile, as for thresholds.
+    pub fn least_samples(self) -> f64 {
         match self {
             Self::Quantile(q) if q < 1.0 => (10.0 / (1.0 - q) - 1e-6).ceil(),
             Self::Quantile(_) | Self::Mean | Self::Rate => 2.0,

@@ -50,14 +50,15 @@ pub struct Comparison {
 
 impl Comparison {
     /// What became of the run as a whole: worse as soon as anything is; else what can be said of all steps together.
-    /// A figure for which there are too few requests is no part of that.
+    /// A figure for which there are too few requests is no part of that, but for those that make a comparison.
     pub fn change(&self) -> Change {
-        let whole = self.differences.iter().filter(|it| it.step.is_none() && it.estimate.is_some());
-        let whole = whole.map(|it| it.change).max();
+        let whole = || self.differences.iter().filter(|it| it.step.is_none() && it.estimate.is_some());
+        let is_known = LEAST.iter().all(|figure| whole().any(|it| it.figure == *figure));
+        let is_open = whole().any(|it| it.change == Change::Inconclusive);
         let any = |change: Change| self.differences.iter().any(|it| it.change == change);
         if any(Change::Worse) {
             Change::Worse
-        } else if whole.is_none_or(|change| change == Change::Inconclusive) {
+        } else if is_open || !is_known {
             Change::Inconclusive
         } else if any(Change::Better) {
             Change::Better
@@ -79,6 +80,10 @@ impl Comparison {
 /// Figures of all steps together.
 const WHOLE: [Figure; 5] =
     [Figure::Quantile(0.5), Figure::Quantile(0.95), Figure::Quantile(0.99), Figure::Rate, Figure::Errors];
+
+/// Those of them without which nothing can be said of a run. A `p(99)` takes a thousand answers, and is left out where there
+/// are fewer.
+const LEAST: [Figure; 2] = [Figure::Quantile(0.95), Figure::Errors];
 
 /// Figures of each step.
 const EACH: [Figure; 3] = [Figure::Quantile(0.5), Figure::Quantile(0.95), Figure::Errors];
@@ -251,7 +256,8 @@ impl Pair<'_> {
                 let complete = bases.len() == each.len() && !bases.is_empty();
                 let base = complete.then(|| bases.iter().sum::<f64>() / bases.len() as f64);
                 let value = new.figure(*figure);
-                let enough = each.iter().chain([&new]).all(|it| it.requests >= figure.least_requests());
+                let enough =
+                    each.iter().chain([&new]).all(|it| it.samples(*figure) >= figure.least_samples());
                 let estimate = within[index]
                     .filter(|_| enough && complete)
                     .and_then(|within| self.estimate(*figure, &bases, value?, within, (&each, &new)));

@@ -114,3 +114,24 @@ fn a_few_stragglers_do_not_make_one_moment_many() {
     let change = of(&beside(&base, &new), Some("once"), P95).change;
     assert_eq!(change, Change::Inconclusive);
 }
+
+/// A thousand requests with ten answers are ten where it is of times.
+#[test]
+fn a_quantile_rests_on_answers_and_not_on_requests() {
+    let mut moments = vec![Moment { answers: Vec::new(), refused: 16 }; 60];
+    for moment in moments.iter_mut().step_by(5) {
+        *moment = Moment { answers: vec![100.0], refused: 15 };
+    }
+    let refused = run(vec![step("get", &moments)]);
+    let selection = Selected { steps: &["get".to_owned()], stretches: None };
+    for (figure, is_known) in
+        [(Figure::Quantile(0.5), false), (P95, false), (Figure::Mean, true), (Figure::Errors, true)]
+    {
+        let found =
+            compare_figure(std::slice::from_ref(&refused), &refused, &selection, figure, Terms::default());
+        assert_eq!(found.estimate.is_some(), is_known, "{figure:?}");
+    }
+    // Nor is such a run the same as another one.
+    let found = beside(&refused, &refused);
+    assert_eq!((found.change(), found.verdict()), (Change::Inconclusive, Verdict::Warn));
+}

@@ -5,7 +5,7 @@ use super::recording::{Recording, Times, Window};
 
 /// A run or a step as numbers to draw from.
 pub(super) struct Track {
-    pub(super) requests: f64,
+    requests: f64,
     failed: f64,
     errors: f64,
     /// Requests per second.
@@ -119,6 +119,14 @@ impl Track {
             Figure::Rate => Some(self.rate).filter(|rate| *rate > 0.0),
             Figure::Errors => (self.requests > 0.0).then(|| self.errors / self.requests),
             Figure::Failed => (self.requests > 0.0).then(|| self.failed / self.requests),
+        }
+    }
+
+    /// How many answers or requests a figure rests on.
+    pub(super) fn samples(&self, figure: Figure) -> f64 {
+        match figure {
+            Figure::Quantile(_) | Figure::Mean => self.times.count(),
+            Figure::Rate | Figure::Errors | Figure::Failed => self.requests,
         }
     }
 
