@@ -333,10 +333,12 @@ impl Pair<'_> {
         let contrasts: Vec<f64> = bases.iter().map(|base| contrast(figure, *base, new)).collect();
         let value = contrasts.iter().sum::<f64>() / n_runs;
         let effect = if figure.is_share() { self.terms.points } else { self.terms.effect.ln_1p() };
-        // Figures are known to a thousandth at best; a share of n requests to what one of them makes.
+        // Figures are known to a thousandth at best; a share of n requests to what one of them makes. The value is off
+        // the mean of the baseline runs, each of which counts for so much of it.
         let least = if figure.is_share() {
             let (each, new) = tracks;
-            each.iter().chain([new]).map(|it| it.share_error(figure).powi(2)).sum::<f64>().sqrt()
+            let base = each.iter().map(|it| it.share_error(figure).powi(2)).sum::<f64>() / n_runs.powi(2);
+            (base + new.share_error(figure).powi(2)).sqrt()
         } else {
             0.0005
         };

@@ -135,3 +135,17 @@ fn a_quantile_rests_on_answers_and_not_on_requests() {
     let found = beside(&refused, &refused);
     assert_eq!((found.change(), found.verdict()), (Change::Inconclusive, Verdict::Warn));
 }
+
+/// What nothing is known of beside what other runs of it came to is known better from four of them than from one.
+#[test]
+fn a_share_of_several_runs_is_surer_than_that_of_one() {
+    let sound = run(vec![step("get", &steady(60, 20))]);
+    let error = |n: usize| {
+        let base = vec![sound.clone(); n];
+        let found = compare(&base, &sound, Terms::default());
+        of(&found, None, Figure::Errors).estimate.expect("there are enough").error
+    };
+    // The errors of a mean of four and of one run beside it, as against one beside one.
+    let expected = (0.25_f64 + 1.0).sqrt() / 2.0_f64.sqrt();
+    assert!((error(4) / error(1) - expected).abs() < 1e-9, "{} {}", error(4), error(1));
+}

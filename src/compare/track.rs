@@ -152,8 +152,9 @@ impl Track {
         })
     }
 
-    /// The error of a share of so many requests, were they independent; never 0, even if none of them failed (Agresti &
-    /// Coull 1998).
+    /// The error of a share of so many requests, were they independent; never 0, even if none of them failed. Where two
+    /// shares are compared, one more that failed and one more that did not are what makes their interval right (Agresti &
+    /// Caffo, "Simple and effective confidence intervals for proportions and differences of proportions", 2000).
     pub(super) fn share_error(&self, figure: Figure) -> f64 {
         let yes = if figure == Figure::Failed { self.failed } else { self.errors };
         let share = (yes + 1.0) / (self.requests + 2.0);
