@@ -150,6 +150,11 @@ impl Recording {
         }
     }
 
+    /// Whether there is a step of that name.
+    pub fn has(&self, step: &str) -> bool {
+        self.steps.iter().any(|own| own.name == step)
+    }
+
     /// How many windows lie wholly within the load's time.
     pub fn whole_windows(&self) -> usize {
         let windows = self.run.load.as_millis() / self.window.as_millis().max(1);

@@ -42,7 +42,7 @@ pub struct Comparison {
     pub windows: usize,
     /// How long each is.
     pub window: Duration,
-    /// What makes a difference between the runs that lies not in the target: a change is then only a hint.
+    /// What makes a difference between the runs that lies not in the target: what was found is then only a hint.
     pub doubts: Vec<String>,
     /// What a reader must know beside that.
     pub notes: Vec<String>,
@@ -67,11 +67,12 @@ impl Comparison {
         }
     }
 
-    /// What that makes of a verdict. A change for the worse is a hint only where there are doubts.
+    /// What that makes of a verdict. Where there are doubts, what was found is a hint only, whatever it is.
     pub fn verdict(&self) -> Verdict {
         match self.change() {
-            Change::Worse if self.doubts.is_empty() => Verdict::Fail,
-            Change::Worse | Change::Inconclusive => Verdict::Warn,
+            _ if !self.doubts.is_empty() => Verdict::Warn,
+            Change::Worse => Verdict::Fail,
+            Change::Inconclusive => Verdict::Warn,
             Change::Better | Change::Same => Verdict::Pass,
         }
     }
@@ -92,28 +93,16 @@ const EACH: [Figure; 3] = [Figure::Quantile(0.5), Figure::Quantile(0.95), Figure
 /// drawn from a fixed seed.
 pub fn compare(base: &[Recording], new: &Recording, terms: Terms) -> Comparison {
     let (base, new) = aligned(base, new);
-    let mut notes = Vec::new();
-    let paired = base.iter().all(|it| it.run.stages == new.run.stages);
-    if !paired {
-        notes.push("the runs were not planned alike: their stages differ".to_owned());
-    }
-    let pair = Pair { base: &base, new: &new, paired, terms };
+    let pair = Pair { base: &base, new: &new, paired: paired(&base, &new), terms };
     let mut differences = pair.differences(None, &WHOLE);
     for step in &new.steps {
-        if base.iter().all(|it| it.steps.iter().any(|other| other.name == step.name)) {
+        if base.iter().all(|it| it.has(&step.name)) {
             differences.extend(pair.differences(Some(&step.name), &EACH));
-        } else {
-            notes.push(format!("the step `{}` is not in the baseline", step.name));
-        }
-    }
-    for step in base.iter().flat_map(|it| &it.steps) {
-        let note = format!("the step `{}` is in the baseline alone", step.name);
-        if !new.steps.iter().any(|other| other.name == step.name) && !notes.contains(&note) {
-            notes.push(note);
         }
     }
     settle(&mut differences, terms.alpha);
     let windows = pair.windows();
+    let mut notes = Vec::new();
     if windows < LEAST_WINDOWS {
         notes.push(format!(
             "{windows} windows are too few to see how the runs vary: it takes {LEAST_WINDOWS} at least"
@@ -133,8 +122,7 @@ pub fn compare_figure(
 ) -> Difference {
     let narrowed: Vec<Recording> = base.iter().map(|it| selection.of(it)).collect();
     let (base, new) = aligned(&narrowed, &selection.of(new));
-    let paired = base.iter().all(|it| it.run.stages == new.run.stages);
-    let pair = Pair { base: &base, new: &new, paired, terms };
+    let pair = Pair { base: &base, new: &new, paired: paired(&base, &new), terms };
     let mut found = pair.differences(None, &[figure]);
     settle(&mut found, terms.alpha);
     found.remove(0)
@@ -195,6 +183,11 @@ fn aligned(base: &[Recording], new: &Recording) -> (Vec<Recording>, Recording) {
     (all, new)
 }
 
+/// Whether the same window of all runs saw the same load.
+fn paired(base: &[Recording], new: &Recording) -> bool {
+    base.iter().all(|it| it.run.stages == new.run.stages)
+}
+
 /// What makes a difference between runs that lies not in the target.
 fn doubts(base: &[Recording], new: &Recording) -> Vec<String> {
     let mut doubts = Vec::new();
@@ -215,6 +208,17 @@ fn doubts(base: &[Recording], new: &Recording) -> Vec<String> {
         }
         if !run.complete {
             doubts.push(format!("the {whose} run {} ended before its plan was done", run.id));
+        }
+    }
+    if !paired(base, new) {
+        doubts.push("the runs were not planned alike: their stages differ".to_owned());
+    }
+    let not_in_all = new.steps.iter().filter(|step| !base.iter().all(|it| it.has(&step.name)));
+    doubts.extend(not_in_all.map(|step| format!("the step `{}` is not in the baseline", step.name)));
+    for step in base.iter().flat_map(|it| &it.steps).filter(|step| !new.has(&step.name)) {
+        let doubt = format!("the step `{}` is in the baseline alone", step.name);
+        if !doubts.contains(&doubt) {
+            doubts.push(doubt);
         }
     }
     doubts

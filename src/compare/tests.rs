@@ -149,3 +149,30 @@ fn a_share_of_several_runs_is_surer_than_that_of_one() {
     let expected = (0.25_f64 + 1.0).sqrt() / 2.0_f64.sqrt();
     assert!((error(4) / error(1) - expected).abs() < 1e-9, "{} {}", error(4), error(1));
 }
+
+#[test]
+fn where_runs_differ_in_more_than_the_target_nothing_passes() {
+    let base = run(vec![step("get", &steady(60, 20))]);
+    assert_eq!(beside(&base, &base).verdict(), Verdict::Pass);
+    let edits: [fn(&mut Recording); 5] = [
+        |new| new.run.fingerprint = "another machine".to_owned(),
+        |new| new.run.sound = false,
+        |new| new.run.complete = false,
+        |new| new.run.stages[0].3 = 10.0,
+        |new| new.steps.push(step("more", &steady(60, 20))),
+    ];
+    for (index, edit) in edits.into_iter().enumerate() {
+        let mut new = base.clone();
+        edit(&mut new);
+        let found = beside(&base, &new);
+        assert_eq!((found.doubts.len(), found.verdict()), (1, Verdict::Warn), "{index}: {:?}", found.doubts);
+        // Twice the load is no regression of the target.
+        let mut new = run(vec![step("get", &slower(&steady(60, 20), 2.0))]);
+        edit(&mut new);
+        let found = beside(&base, &new);
+        assert_eq!((found.change(), found.verdict()), (Change::Worse, Verdict::Warn), "{index}");
+    }
+    let found = beside(&run(vec![step("get", &steady(60, 20)), step("more", &steady(60, 20))]), &base);
+    assert_eq!(found.doubts, ["the step `more` is in the baseline alone"]);
+    assert_eq!(found.verdict(), Verdict::Warn);
+}

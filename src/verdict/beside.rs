@@ -98,15 +98,16 @@ pub(super) fn rule(
     let must = format!("{} {}", threshold.operator, value(threshold, bound));
     let beside_base =
         format!("{} beside {} in {}", change(figure, estimate, alpha), value(threshold, base), beside.name());
+    let doubts = &beside.comparison.doubts;
+    let but = if doubts.is_empty() { String::new() } else { format!(", but {}", doubts.join(", and ")) };
     let (kind, outcome, reason) = if surely_holds {
-        ("threshold", Outcome::Pass, format!("{subject} is {shown}, as it must be: {must} ({beside_base})"))
+        let (kind, outcome) =
+            if doubts.is_empty() { ("threshold", Outcome::Pass) } else { ("inconclusive", Outcome::Warn) };
+        (kind, outcome, format!("{subject} is {shown}, as it must be: {must} ({beside_base}){but}"))
     } else if surely_not {
-        let doubts = &beside.comparison.doubts;
         let outcome =
             if threshold.level == Level::Warn || !doubts.is_empty() { Outcome::Warn } else { Outcome::Fail };
-        let doubts =
-            if doubts.is_empty() { String::new() } else { format!(", but {}", doubts.join(", and ")) };
-        ("threshold", outcome, format!("{subject} is {shown}, but must be {must} ({beside_base}){doubts}"))
+        ("threshold", outcome, format!("{subject} is {shown}, but must be {must} ({beside_base}){but}"))
     } else {
         let text = format!("{subject} is {shown}, and whether it is {must} cannot be said ({beside_base})");
         ("inconclusive", Outcome::Warn, text)
@@ -183,15 +184,17 @@ pub(super) fn reason(plan: &Plan, beside: &Beside) -> Option<Reason> {
             );
             ("inconclusive", text)
         }
-        Change::Better | Change::Same => return None,
+        Change::Better | Change::Same if comparison.doubts.is_empty() => return None,
+        Change::Better | Change::Same => {
+            let text = format!(
+                "no worse than {}, but that is a hint only: {}",
+                beside.name(),
+                comparison.doubts.join(", and ")
+            );
+            ("inconclusive", text)
+        }
     };
-    (verdict != Verdict::Pass).then_some(Reason {
-        kind,
-        verdict,
-        section: Some(Section::Regression),
-        text,
-        threshold: None,
-    })
+    Some(Reason { kind, verdict, section: Some(Section::Regression), text, threshold: None })
 }
 
 fn named(difference: &compare::Difference) -> String {

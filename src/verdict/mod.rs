@@ -21,6 +21,8 @@ mod statistics;
 mod validity;
 
 #[cfg(test)]
+mod beside_tests;
+#[cfg(test)]
 mod tests;
 
 use self::judge::rule;

@@ -1,4 +1,4 @@
-//! Verdicts on hand-made results: what a pipeline must be able to rely on, trap by trap (peers.md, section 6).
+//! Verdicts on hand-made results: what a pipeline must be able to rely on, trap by trap.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::{Judgement, judge};
 use crate::metrics::{Failure, IterationEnd, Recorder, Results, Sample, Stop, Timings};
-use crate::plan::{self, LoadId, Plan, StepId};
+use crate::plan::{self, LoadId, Plan, SpanId, StepId};
 use crate::profile::{self, Files};
 use crate::words::{ErrorKind, Outcome, Verdict};
 
@@ -43,13 +43,17 @@ fn planned(thresholds: &str) -> Plan {
         {thresholds}
         "#
     );
+    planned_from(&text)
+}
+
+pub(super) fn planned_from(text: &str) -> Plan {
     let request = profile::Request {
         name: "test.toml",
         folder: Path::new(""),
         overrides: &[],
         variables: &BTreeMap::new(),
     };
-    let profile = profile::load(&request, &Text(text)).unwrap();
+    let profile = profile::load(&request, &Text(text.to_owned())).unwrap();
     let settings = plan::Settings { run: "r".into(), time_scale: 1.0, wait: None, kubeconfig: Vec::new() };
     plan::build(&profile, &settings).unwrap()
 }
@@ -65,6 +69,22 @@ enum Request {
     Refused,
     /// Cut at the end, at that age in milliseconds.
     Cut(u64),
+}
+
+/// A request that was answered with what was expected.
+pub(super) fn sample(step: StepId, span: SpanId, start: Duration, took: Duration) -> Sample {
+    Sample {
+        step,
+        span,
+        start,
+        timings: Some(Timings { waiting: took, ..Timings::default() }),
+        status: None,
+        failure: Failure::None,
+        passes: 0,
+        fails: 0,
+        sent: 10,
+        received: 10,
+    }
 }
 
 /// Results of these requests, spread over the ten seconds, with a healthy generator.
