@@ -31,6 +31,12 @@ const LEAST_WINDOWS: usize = 10;
 /// Of what is drawn anew, so much has to have a figure: what is missing from more draws rests on too few of the windows.
 const MOST_DRAWS: f64 = 0.9;
 
+/// How well times of a whole run are known, as a fraction: half of the range that a value is recorded as.
+const FINE: f64 = 0.0005;
+
+/// The same of times that are put together from windows, which hold them to two digits.
+const COARSE: f64 = 0.004;
+
 /// A run compared with a baseline.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
@@ -93,7 +99,7 @@ const EACH: [Figure; 3] = [Figure::Quantile(0.5), Figure::Quantile(0.95), Figure
 /// drawn from a fixed seed.
 pub fn compare(base: &[Recording], new: &Recording, terms: Terms) -> Comparison {
     let (base, new) = aligned(base, new);
-    let pair = Pair { base: &base, new: &new, paired: paired(&base, &new), terms };
+    let pair = Pair { base: &base, new: &new, paired: paired(&base, &new), resolution: FINE, terms };
     let mut differences = pair.differences(None, &WHOLE);
     for step in &new.steps {
         if base.iter().all(|it| it.has(&step.name)) {
@@ -120,9 +126,12 @@ pub fn compare_figure(
     figure: Figure,
     terms: Terms,
 ) -> Difference {
-    let narrowed: Vec<Recording> = base.iter().map(|it| selection.of(it)).collect();
-    let (base, new) = aligned(&narrowed, &selection.of(new));
-    let pair = Pair { base: &base, new: &new, paired: paired(&base, &new), terms };
+    // First windows of one length, so that the same ones lie within the stretches.
+    let (base, new) = aligned(base, new);
+    let base: Vec<Recording> = base.iter().map(|it| selection.of(it)).collect();
+    let new = selection.of(&new);
+    let resolution = if selection.stretches.is_some() { COARSE } else { FINE };
+    let pair = Pair { base: &base, new: &new, paired: paired(&base, &new), resolution, terms };
     let mut found = pair.differences(None, &[figure]);
     settle(&mut found, terms.alpha);
     found.remove(0)
@@ -230,6 +239,8 @@ struct Pair<'a> {
     new: &'a Recording,
     /// Whether the same window of both runs saw the same load, so that its course cancels out.
     paired: bool,
+    /// How well times are known at best, as a fraction.
+    resolution: f64,
     terms: Terms,
 }
 
@@ -337,14 +348,14 @@ impl Pair<'_> {
         let contrasts: Vec<f64> = bases.iter().map(|base| contrast(figure, *base, new)).collect();
         let value = contrasts.iter().sum::<f64>() / n_runs;
         let effect = if figure.is_share() { self.terms.points } else { self.terms.effect.ln_1p() };
-        // Figures are known to a thousandth at best; a share of n requests to what one of them makes. The value is off
+        // A figure is known as well as it was recorded at best; a share of n requests to what one of them makes. The value is off
         // the mean of the baseline runs, each of which counts for so much of it.
         let least = if figure.is_share() {
             let (each, new) = tracks;
             let base = each.iter().map(|it| it.share_error(figure).powi(2)).sum::<f64>() / n_runs.powi(2);
             (base + new.share_error(figure).powi(2)).sqrt()
         } else {
-            0.0005
+            self.resolution
         };
         let Within { error, freedom } = within;
         let within = error.max(least).powi(2);

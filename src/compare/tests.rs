@@ -176,3 +176,20 @@ fn where_runs_differ_in_more_than_the_target_nothing_passes() {
     assert_eq!(found.doubts, ["the step `more` is in the baseline alone"]);
     assert_eq!(found.verdict(), Verdict::Warn);
 }
+
+/// A run that gets slower all the time, in windows of one and of two seconds.
+#[test]
+fn the_same_stretch_is_taken_of_windows_of_any_length() {
+    let moments: Vec<Moment> =
+        (0..60).flat_map(|it| slower(&steady(1, 20), 1.0 + 0.05 * f64::from(it))).collect();
+    let fine = run(vec![step("get", &moments)]);
+    let mut coarse = fine.clone();
+    coarse.halve();
+    let stretches = [(Duration::from_secs(3), Duration::from_secs(43))];
+    let selection = Selected { steps: &["get".to_owned()], stretches: Some(&stretches) };
+    let found = compare_figure(&[fine], &coarse, &selection, P95, Terms::default());
+    assert_eq!(found.base, found.new);
+    // Windows keep times to two digits, and no figure of them is surer than that.
+    let estimate = found.estimate.expect("there are nineteen windows");
+    assert!(estimate.value.abs() < 1e-12 && estimate.error >= 0.004, "{estimate:?}");
+}
