@@ -100,7 +100,9 @@ pub(super) fn rule(
         format!("{} beside {} in {}", change(figure, estimate, alpha), value(threshold, base), beside.name());
     let doubts = &beside.comparison.doubts;
     let but = if doubts.is_empty() { String::new() } else { format!(", but {}", doubts.join(", and ")) };
-    let (kind, outcome, reason) = if surely_holds {
+    // More than the figure itself takes, where the profile asks for them.
+    let few = measured.samples().zip(threshold.min_samples).filter(|(samples, least)| samples < least);
+    let (kind, outcome, reason) = if surely_holds && few.is_none() {
         let (kind, outcome) =
             if doubts.is_empty() { ("threshold", Outcome::Pass) } else { ("inconclusive", Outcome::Warn) };
         (kind, outcome, format!("{subject} is {shown}, as it must be: {must} ({beside_base}){but}"))
@@ -108,6 +110,10 @@ pub(super) fn rule(
         let outcome =
             if threshold.level == Level::Warn || !doubts.is_empty() { Outcome::Warn } else { Outcome::Fail };
         ("threshold", outcome, format!("{subject} is {shown}, but must be {must} ({beside_base}){but}"))
+    } else if let Some((samples, least)) = few {
+        let text =
+            format!("{subject} is {shown}, but {samples} samples are too few to say so: it takes {least}");
+        ("few-samples", Outcome::Invalid, text)
     } else {
         let text = format!("{subject} is {shown}, and whether it is {must} cannot be said ({beside_base})");
         ("inconclusive", Outcome::Warn, text)

@@ -74,6 +74,23 @@ fn judged(plan: &Plan, base: (u64, u64), new: (u64, u64), edit: fn(&mut Recordin
 }
 
 #[test]
+fn the_samples_that_a_profile_asks_for_are_asked_for_beside_a_baseline_too() {
+    let threshold = |least: u32| {
+        two_loads(&format!(
+            "http_req_duration = [{{ expr = \"p(95)<baseline+10%\", min_samples = {least} }}]"
+        ))
+    };
+    let outcome = |least: u32, new: u64| {
+        judged(&threshold(least), (100, 100), (new, new), |_| ()).thresholds[0].clone()
+    };
+    assert_eq!(outcome(2400, 100).outcome, Outcome::Pass);
+    let few = outcome(2401, 100);
+    assert_eq!(few.outcome, Outcome::Invalid);
+    assert!(few.reason.contains("2400 samples are too few to say so: it takes 2401"), "{}", few.reason);
+    assert_eq!(outcome(2401, 150).outcome, Outcome::Fail, "more of them would not mend it");
+}
+
+#[test]
 fn what_holds_with_doubts_is_a_warning() {
     let relative = two_loads("http_req_duration = [\"p(95)<baseline+10%\"]");
     let other: fn(&mut Recording) = |it| it.run.fingerprint = "another".to_owned();
