@@ -223,10 +223,15 @@ fn key_name(key: &SelectorKey) -> &str {
 
 fn selection(plan: &Plan, written: &profile::Threshold, diagnostics: &mut Vec<Diagnostic>) -> Selection {
     let mut selection = everything(plan);
-    // A phase outside the load has steps of its own, so it comes first, wherever it is written.
-    let phase_first = |part: &&profile::Selection| part.key != SelectorKey::Phase;
+    // A phase outside the load has steps of its own, so it comes first, wherever it is written; and steps come last, so that
+    // one which a load or a stage does not have is an error.
+    let order = |part: &&profile::Selection| match part.key {
+        SelectorKey::Phase => 0,
+        SelectorKey::Stage | SelectorKey::Load => 1,
+        _ => 2,
+    };
     let mut parts: Vec<&profile::Selection> = written.selector.iter().collect();
-    parts.sort_by_key(phase_first);
+    parts.sort_by_key(order);
     for part in parts {
         let value = part.value.value.as_str();
         let mut wrong = |message: String, help: Option<String>| {
@@ -257,6 +262,13 @@ fn selection(plan: &Plan, written: &profile::Threshold, diagnostics: &mut Vec<Di
                 if !stages().any(|span| plan.span(span).name == value) {
                     let names = stages().map(|span| plan.span(span).name.as_str());
                     wrong(format!("there is no stage `{value}`"), Some(one_of(names)));
+                } else {
+                    // Other loads go on meanwhile, and are not what was asked for.
+                    let loads: Vec<_> =
+                        selection.spans.iter().filter_map(|span| plan.span(*span).load).collect();
+                    retain_steps(plan, &mut selection, |step| {
+                        step.load.is_some_and(|load| loads.contains(&load))
+                    });
                 }
             }
             SelectorKey::Load => {

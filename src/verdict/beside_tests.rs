@@ -74,6 +74,26 @@ fn judged(plan: &Plan, base: (u64, u64), new: (u64, u64), edit: fn(&mut Recordin
 }
 
 #[test]
+fn a_stage_of_one_load_is_not_judged_by_the_requests_of_another() {
+    let plan = two_loads("\"http_req_duration{stage:peak}\" = [\"p(95)<baseline+10%\"]");
+    let found = judged(&plan, (100, 100), (100, 300), |_| ());
+    assert_eq!(found.thresholds[0].outcome, Outcome::Pass, "{}", found.thresholds[0].reason);
+    let found = judged(&plan, (100, 100), (130, 100), |_| ());
+    assert_eq!(found.thresholds[0].outcome, Outcome::Fail, "{}", found.thresholds[0].reason);
+
+    let plan =
+        two_loads("\"http_req_duration{stage:peak}\" = [{ expr = \"p(95)<200ms\", window = \"15s\" }]");
+    let judged = judge(&plan, &results(&plan, 100, 300)).thresholds[0].clone();
+    assert_eq!(judged.outcome, Outcome::Pass, "{}", judged.reason);
+}
+
+#[test]
+fn a_step_that_only_another_load_has_is_none_of_the_stage() {
+    let plan = two_loads("\"http_req_duration{step:get,stage:peak}\" = [\"p(95)<1s\"]");
+    assert_eq!(plan.thresholds[0].selection.steps, plan.load(LoadId(0)).steps);
+}
+
+#[test]
 fn the_samples_that_a_profile_asks_for_are_asked_for_beside_a_baseline_too() {
     let threshold = |least: u32| {
         two_loads(&format!(
