@@ -28,6 +28,9 @@ impl Default for Terms {
 /// Fewer windows than this show nothing of how a run varies.
 const LEAST_WINDOWS: usize = 10;
 
+/// So many windows of equal weight they have to be worth: of what lies nearly all in one of them the others say nothing.
+const LEAST_WORTH: f64 = 5.0;
+
 /// Of what is drawn anew, so much has to have a figure: what is missing from more draws rests on too few of the windows.
 const MOST_DRAWS: f64 = 0.9;
 
@@ -311,10 +314,11 @@ impl Pair<'_> {
         let within = |(figure, drawn): (&Figure, &Vec<f64>)| {
             let tracks = || each.iter().chain([new]);
             let occupied = tracks().map(|it| it.occupied(*figure, n)).min().unwrap_or(0);
-            if occupied < LEAST_WINDOWS || (drawn.len() as f64) < MOST_DRAWS * RESAMPLES as f64 {
+            let worth = tracks().map(|it| it.worth(*figure, n)).fold(f64::INFINITY, f64::min);
+            let is_spread = occupied >= LEAST_WINDOWS && worth >= LEAST_WORTH;
+            if !is_spread || (drawn.len() as f64) < MOST_DRAWS * RESAMPLES as f64 {
                 return None;
             }
-            let worth = tracks().map(|it| it.worth(*figure, n)).fold(f64::INFINITY, f64::min);
             // A single block would leave nothing that varies.
             let blocks = (worth / block as f64).max(2.0);
             Some(Within { error: standard_error(drawn, blocks), freedom: (blocks - 1.0).max(2.0) })

@@ -221,18 +221,26 @@ fn key_name(key: &SelectorKey) -> &str {
     }
 }
 
-fn selection(plan: &Plan, written: &profile::Threshold, diagnostics: &mut Vec<Diagnostic>) -> Selection {
-    let mut selection = everything(plan);
-    // A phase outside the load has steps of its own, so it comes first, wherever it is written; and steps come last, so that
-    // one which a load or a stage does not have is an error.
-    let order = |part: &&profile::Selection| match part.key {
+/// The parts of a selector, broad ones first. A phase outside the load has steps of its own, so it comes before all others,
+/// wherever it is written; and steps come last, so that one which a load or a stage does not have is an error.
+fn by_breadth(written: &profile::Threshold) -> Vec<&profile::Selection> {
+    let mut parts: Vec<&profile::Selection> = written.selector.iter().collect();
+    parts.sort_by_key(|part| match part.key {
         SelectorKey::Phase => 0,
         SelectorKey::Stage | SelectorKey::Load => 1,
-        _ => 2,
-    };
-    let mut parts: Vec<&profile::Selection> = written.selector.iter().collect();
-    parts.sort_by_key(order);
-    for part in parts {
+        SelectorKey::Step
+        | SelectorKey::Status
+        | SelectorKey::Cause
+        | SelectorKey::ObservedPhase
+        | SelectorKey::Label(_)
+        | SelectorKey::Tag(_) => 2,
+    });
+    parts
+}
+
+fn selection(plan: &Plan, written: &profile::Threshold, diagnostics: &mut Vec<Diagnostic>) -> Selection {
+    let mut selection = everything(plan);
+    for part in by_breadth(written) {
         let value = part.value.value.as_str();
         let mut wrong = |message: String, help: Option<String>| {
             let mut diagnostic = Diagnostic::new(part.value.place, message);
@@ -255,20 +263,10 @@ fn selection(plan: &Plan, written: &profile::Threshold, diagnostics: &mut Vec<Di
                 ),
             },
             SelectorKey::Stage => {
-                let stages = || plan.spans_of(Phase::Load);
-                selection
-                    .spans
-                    .retain(|span| plan.span(*span).phase == Phase::Load && plan.span(*span).name == value);
-                if !stages().any(|span| plan.span(span).name == value) {
-                    let names = stages().map(|span| plan.span(span).name.as_str());
-                    wrong(format!("there is no stage `{value}`"), Some(one_of(names)));
-                } else {
-                    // Other loads go on meanwhile, and are not what was asked for.
-                    let loads: Vec<_> =
-                        selection.spans.iter().filter_map(|span| plan.span(*span).load).collect();
-                    retain_steps(plan, &mut selection, |step| {
-                        step.load.is_some_and(|load| loads.contains(&load))
-                    });
+                retain_stage(plan, &mut selection, value);
+                let names = || plan.spans_of(Phase::Load).map(|span| plan.span(span).name.as_str());
+                if !names().any(|name| name == value) {
+                    wrong(format!("there is no stage `{value}`"), Some(one_of(names())));
                 }
             }
             SelectorKey::Load => {
@@ -335,6 +333,15 @@ fn selection(plan: &Plan, written: &profile::Threshold, diagnostics: &mut Vec<Di
         diagnostics.push(Diagnostic::new(part.value.place, message));
     }
     selection
+}
+
+/// Keeps the stages of that name, and the steps of their loads: other loads go on meanwhile, and are not what was asked for.
+fn retain_stage(plan: &Plan, selection: &mut Selection, name: &str) {
+    selection.spans.retain(|span| plan.span(*span).phase == Phase::Load && plan.span(*span).name == name);
+    let loads: Vec<_> = selection.spans.iter().filter_map(|span| plan.span(*span).load).collect();
+    if !loads.is_empty() {
+        retain_steps(plan, selection, |step| step.load.is_some_and(|load| loads.contains(&load)));
+    }
 }
 
 fn retain_steps(plan: &Plan, selection: &mut Selection, keep: impl Fn(&super::Step) -> bool) {

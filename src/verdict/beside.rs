@@ -8,7 +8,7 @@ use super::{Judged, Reason};
 use crate::compare::{self, Comparison, Estimate, Figure, Recording, Selected};
 use crate::metrics::{Results, over_run};
 use crate::plan::{Aggregation, Bound, Plan, Threshold};
-use crate::words::{Against, Change, Level, Metric, Outcome, Phase, Section, Verdict};
+use crate::words::{Against, Change, Level, Metric, Outcome, Phase, Section};
 
 /// What a run is compared with.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::tests::{planned_from, sample};
 use super::{Beside, Judgement, judge, judge_beside};
 use crate::compare::{Circumstances, Recording, Terms};
-use crate::metrics::{Recorder, Results};
+use crate::metrics::{IterationEnd, Recorder, Results};
 use crate::plan::{LoadId, Plan};
 use crate::words::{Outcome, Verdict};
 
@@ -41,13 +41,14 @@ fn results(plan: &Plan, a: u64, b: u64) -> Results {
     let mut recorder = Recorder::new(plan);
     for index in 0..1200_u32 {
         let start = Duration::from_millis(50) * index;
-        for (load, took) in [(LoadId(0), a), (LoadId(1), b)] {
-            let load = plan.load(load);
+        for (id, took) in [(LoadId(0), a), (LoadId(1), b)] {
+            let load = plan.load(id);
             let span = (load.stages.iter().copied())
                 .find(|id| plan.span(*id).start + plan.span(*id).duration > start)
                 .expect("it is within the load");
             let took = Duration::from_millis(took) + Duration::from_micros(u64::from(index % 40) * 100);
             recorder.request(&sample(load.steps[0], span, start, took));
+            recorder.iteration(&IterationEnd { load: id, span, end: start, duration: took });
         }
     }
     (0..1000).for_each(|_| recorder.lag(Duration::from_micros(100)));
