@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::live::SPARKS;
 use super::outline::load_line;
-use crate::metrics::{Results, StepPoint};
-use crate::plan::{Executor, Load, Plan, Span, SpanId};
+use crate::metrics::{Point, Results, StepPoint};
+use crate::plan::{Executor, Load, Plan, Span, SpanId, StepId};
 use crate::report::show::{NONE, one_line};
 use crate::units::{human_number, show_duration};
 
@@ -25,27 +25,52 @@ pub(super) struct Glance {
 impl Glance {
     /// The `length` seconds before the second of that number.
     pub(super) fn new(results: &Results, second: u64, length: u64) -> Self {
-        let resolution = results.seconds.resolution().as_secs().max(1);
-        let points = results.seconds.points();
-        let index =
-            |second: u64| usize::try_from(second / resolution).unwrap_or(usize::MAX).min(points.len());
-        let first = index(second.saturating_sub(length));
-        // Of a point that holds several seconds, the last ones may be still to come.
-        let recent = &points[first..index(second + resolution - 1).max(first)];
+        let (recent, time) = last_points(results, second, length);
         let mut total = StepPoint::default();
         for point in recent {
             total.merge(&point.total());
         }
-        let time = second.saturating_sub(first as u64 * resolution).max(1);
         // The second that has just begun may have been sampled already.
-        let sampled = points[..index(second + resolution)].iter().rev().find(|point| !point.vus.is_empty());
+        let points = results.seconds.points();
+        let resolution = results.seconds.resolution().as_secs().max(1);
+        let end = index(second + resolution, resolution, points);
+        let sampled = points[..end].iter().rev().find(|point| !point.vus.is_empty());
         Self {
             vus: sampled.map_or(0, |point| point.vus.iter().sum()),
-            rate: total.requests as f64 / time as f64,
+            rate: total.requests as f64 / time,
             p95: total.durations.quantile(0.95),
             errors: (total.requests > 0).then(|| total.errors as f64 / total.requests as f64),
         }
     }
+}
+
+/// Requests a second in the last second before that one.
+pub(super) fn rate(results: &Results, second: u64) -> f64 {
+    let (recent, time) = last_points(results, second, 1);
+    let requests: u64 = recent.iter().flat_map(|point| &point.steps).map(|step| step.requests).sum();
+    requests as f64 / time
+}
+
+/// Errors since the load began, by what is counted of it as a whole: the series grows with its length.
+pub(super) fn errors(plan: &Plan, results: &Results) -> u64 {
+    let spans = plan.loads.iter().flat_map(|load| load.stages.iter().chain([&load.grace]));
+    let steps = || (0..u16::try_from(plan.steps.len()).unwrap_or(u16::MAX)).map(StepId);
+    let cells = spans.flat_map(|span| steps().filter_map(|step| results.cell(*span, step)));
+    cells.map(|cell| cell.errors).sum()
+}
+
+/// The points of the `length` seconds before the second of that number, and their time in seconds.
+fn last_points(results: &Results, second: u64, length: u64) -> (&[Point], f64) {
+    let resolution = results.seconds.resolution().as_secs().max(1);
+    let points = results.seconds.points();
+    let first = index(second.saturating_sub(length), resolution, points);
+    // Of a point that holds several seconds, the last ones may be still to come.
+    let recent = &points[first..index(second + resolution - 1, resolution, points).max(first)];
+    (recent, second.saturating_sub(first as u64 * resolution).max(1) as f64)
+}
+
+fn index(second: u64, resolution: u64, points: &[Point]) -> usize {
+    usize::try_from(second / resolution).unwrap_or(usize::MAX).min(points.len())
 }
 
 /// Where a load is in its plan.
@@ -198,7 +223,7 @@ pub(super) mod sample {
 
     use super::*;
     use crate::metrics::{Failure, Recorder, Sample, Timings};
-    use crate::plan::{LoadId, Settings, StepId, build};
+    use crate::plan::{LoadId, Settings, build};
     use crate::profile::{self, Files, Secrets};
     use crate::words::ErrorKind;
 
@@ -287,6 +312,8 @@ mod tests {
         let glance = Glance::new(&results, 15, 10);
         assert_eq!((glance.vus, glance.rate, glance.errors), (10, 12.0, Some(0.125)));
         assert_eq!(Glance::new(&results, 15, 1).errors, Some(0.25));
+        assert_eq!((rate(&results, 15), rate(&results, 0), rate(&results, 60)), (12.0, 0.0, 0.0));
+        assert_eq!(errors(&sample::plan(), &results), 30);
         assert_eq!(Glance::new(&results, 0, 10), Glance { rate: 0.0, ..Glance::default() });
     }
 

@@ -55,8 +55,8 @@ pub(super) enum Frame {
 pub(super) struct Picture {
     /// Where in its plan it is.
     pub(super) moment: Moment,
-    /// The last second.
-    pub(super) now: Glance,
+    /// Requests a second, of the last one.
+    pub(super) rate: f64,
     /// The last few seconds.
     pub(super) lately: Glance,
     /// Errors since the load began.
@@ -150,7 +150,7 @@ impl Picture {
 
     fn load_fields(&self, is_roomy: bool) -> Vec<Vec<(Style, String)>> {
         let plain = Style::new();
-        let (vus, rate) = (self.now.vus, human_number(self.now.rate));
+        let (vus, rate) = (self.lately.vus, human_number(self.rate));
         let share = self.lately.errors.and_then(Fraction::new);
         let share = share.map_or_else(|| NONE.to_owned(), Fraction::human);
         let errors = match self.errors {
@@ -321,8 +321,9 @@ mod tests {
         };
         Picture {
             moment,
-            now: Glance { vus: 14, rate: 38.4, ..Glance::default() },
+            rate: 38.4,
             lately: Glance {
+                vus: 14,
                 p95: Some(Duration::from_millis(640)),
                 errors: Some(0.001),
                 ..Glance::default()
@@ -394,7 +395,8 @@ mod tests {
             errors: u64, over in 0.0..1.0_f64,
         ) {
             let mut picture = Picture {
-                now: Glance { vus, rate, ..Glance::default() },
+                rate,
+                lately: Glance { vus, ..Glance::default() },
                 errors,
                 ..picture()
             };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::ci::Provider;
-use super::glance::{Glance, Latency, moment, stage_text, stages_at};
+use super::glance::{Glance, Latency, errors, moment, rate, stage_text, stages_at};
 use super::live::{Frame, Picture};
 use super::outline::{clock, counted, loads_line};
 use super::screen::Screen;
@@ -106,7 +106,6 @@ impl Progress {
 
     /// Says something that stays, whatever is shown of the run.
     pub(super) fn tell(&self, text: &str) {
-        self.screen.wipe();
         self.write(&format!("{}\n", self.harmless(text)));
     }
 
@@ -202,9 +201,9 @@ impl Progress {
     fn picture(&mut self, results: &Results, second: u64) -> Picture {
         self.latency.take_in(results, second, WINDOW);
         Picture {
-            now: Glance::new(results, second, 1),
+            rate: rate(results, second),
             lately: Glance::new(results, second, WINDOW),
-            errors: results.seconds.points().iter().flat_map(|it| &it.steps).map(|it| it.errors).sum(),
+            errors: errors(&self.plan, results),
             p95s: self.latency.newest().to_vec(),
             sight: self.sight.clone(),
             colour: self.colour,

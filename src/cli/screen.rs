@@ -7,8 +7,9 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::live::Frame;
@@ -22,12 +23,13 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The way to a terminal, or to whatever standard error is.
 pub(super) struct Screen {
-    messages: Option<Sender<Message>>,
-    thread: Option<JoinHandle<()>>,
+    messages: Sender<Message>,
+    /// Whether a picture of the load waits to be drawn. One each second would else pile up while a terminal is stopped.
+    is_behind: Arc<AtomicBool>,
 }
 
 enum Message {
-    /// Is written, and stays.
+    /// Is written in the place of what is drawn, and stays.
     Say(String),
     /// Is drawn in the place of what is drawn.
     Draw(Box<Frame>),
@@ -41,20 +43,24 @@ impl Screen {
     /// A screen that is written to like that, and is as large as that.
     pub(super) fn new(out: impl Write + Send + 'static, size: fn() -> Size) -> Self {
         let (messages, inbox) = channel();
-        let painter = Painter { out, size, frame: None, drawn: None };
-        let thread = std::thread::Builder::new().name("screen".to_owned());
-        // Without a thread nothing is shown, which is no reason not to run.
-        let thread = thread.spawn(move || painter.work(&inbox)).ok();
-        Self { messages: Some(messages), thread }
+        let is_behind = Arc::new(AtomicBool::new(false));
+        let painter = Painter { out, size, is_behind: Arc::clone(&is_behind), frame: None, drawn: None };
+        // Without a thread nothing is shown, which is no reason not to run. Nobody waits for its end: a terminal that is
+        // stopped would hold it up.
+        let _ = std::thread::Builder::new().name("screen".to_owned()).spawn(move || painter.work(&inbox));
+        Self { messages, is_behind }
     }
 
-    /// Writes whole lines.
+    /// Writes whole lines in the place of what is drawn.
     pub(super) fn say(&self, text: String) {
         self.send(Message::Say(text));
     }
 
-    /// Draws in the place of what is drawn.
+    /// Draws in the place of what is drawn. A picture of the load is left out while one waits: the next is a second away.
     pub(super) fn draw(&self, frame: Frame) {
+        if matches!(frame, Frame::Load(_)) && self.is_behind.swap(true, Ordering::Relaxed) {
+            return;
+        }
         self.send(Message::Draw(Box::new(frame)));
     }
 
@@ -71,10 +77,8 @@ impl Screen {
     }
 
     fn send(&self, message: Message) {
-        if let Some(messages) = &self.messages {
-            // The thread has ended if there was nothing to write to any more.
-            let _ = messages.send(message);
-        }
+        // Without its thread there is nobody to take it.
+        let _ = self.messages.send(message);
     }
 }
 
@@ -82,16 +86,13 @@ impl Drop for Screen {
     fn drop(&mut self) {
         self.wipe();
         self.flush();
-        self.messages = None;
-        if let Some(thread) = self.thread.take().filter(JoinHandle::is_finished) {
-            let _ = thread.join();
-        }
     }
 }
 
 struct Painter<W> {
     out: W,
     size: fn() -> Size,
+    is_behind: Arc<AtomicBool>,
     /// What is to be seen.
     frame: Option<Box<Frame>>,
     /// The size of the terminal that it was drawn for; `None` where it is not drawn.
@@ -107,7 +108,7 @@ impl<W: Write> Painter<W> {
                 inbox.recv().map_err(|_| RecvTimeoutError::Disconnected)
             };
             match message {
-                Ok(message) => self.take(message, inbox),
+                Ok(message) => self.take(message),
                 Err(RecvTimeoutError::Timeout) => {
                     if self.drawn != Some((self.size)()) {
                         self.draw();
@@ -118,31 +119,22 @@ impl<W: Write> Painter<W> {
         }
     }
 
-    fn take(&mut self, message: Message, inbox: &Receiver<Message>) {
-        let mut messages = vec![message];
-        messages.extend(inbox.try_iter());
-        let mut messages = messages.into_iter().peekable();
-        while let Some(message) = messages.next() {
-            match message {
-                Message::Say(text) => {
-                    self.wipe();
-                    self.write(&text);
-                    self.draw();
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Say(text) => {
+                self.wipe();
+                self.write(&text);
+            }
+            Message::Draw(frame) => {
+                if matches!(*frame, Frame::Load(_)) {
+                    self.is_behind.store(false, Ordering::Relaxed);
                 }
-                Message::Draw(frame) => {
-                    self.frame = Some(frame);
-                    // After a stop of the terminal there may be many.
-                    if !matches!(messages.peek(), Some(Message::Draw(_))) {
-                        self.draw();
-                    }
-                }
-                Message::Wipe => {
-                    self.frame = None;
-                    self.wipe();
-                }
-                Message::Done(done) => {
-                    let _ = done.send(());
-                }
+                self.frame = Some(frame);
+                self.draw();
+            }
+            Message::Wipe => self.wipe(),
+            Message::Done(done) => {
+                let _ = done.send(());
             }
         }
     }
@@ -162,6 +154,7 @@ impl<W: Write> Painter<W> {
     }
 
     fn wipe(&mut self) {
+        self.frame = None;
         if self.drawn.take().is_some() {
             self.write("\r\x1b[J");
         }
@@ -170,5 +163,39 @@ impl<W: Write> Painter<W> {
     /// Nobody may be listening, which is no reason to stop.
     fn write(&mut self, text: &str) {
         let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::live::Picture;
+    use super::*;
+
+    #[test]
+    fn a_terminal_that_is_stopped_keeps_one_picture_and_all_that_was_said() {
+        let (messages, inbox) = channel();
+        let screen = Screen { messages, is_behind: Arc::default() };
+        let size = || Size { columns: 80, rows: 24 };
+        let is_behind = Arc::clone(&screen.is_behind);
+        let mut painter = Painter { out: Vec::new(), size, is_behind, frame: None, drawn: None };
+        for n in 1..1_000 {
+            screen.draw(Frame::Load(Box::new(Picture { errors: n, ..Picture::default() })));
+        }
+        screen.say("said\n".to_owned());
+        screen.draw(Frame::Waiting("waiting".to_owned()));
+        let waiting: Vec<Message> = inbox.try_iter().collect();
+        assert_eq!(waiting.len(), 3);
+        for message in waiting {
+            painter.take(message);
+        }
+        screen.draw(Frame::Load(Box::new(Picture { errors: 1_000, ..Picture::default() })));
+        for message in inbox.try_iter() {
+            painter.take(message);
+        }
+        let text = String::from_utf8(painter.out).expect("text");
+        let [first, said, waiting, last] =
+            [", 1 so far", "said\n", "waiting", "1000 so far"].map(|it| text.find(it).unwrap_or(usize::MAX));
+        assert!(first < said && said < waiting && waiting < last && last < usize::MAX, "{text:?}");
+        assert!(!text.contains("999"), "{text:?}");
     }
 }
