@@ -12,6 +12,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 
 use self::judged::{Row, mark};
+pub(super) use self::metrics::cells;
 use self::metrics::{MetricRow, columns, is_detail};
 use super::comparison;
 use super::show::{self, compact};
@@ -292,20 +293,13 @@ impl Screen<'_> {
 
     /// What only an observer sees that was not asked for: one line, however many thresholds wait for it.
     fn unobserved(&mut self, summary: &Summary) {
-        let unobserved: Vec<&Threshold> =
-            summary.thresholds.iter().filter(|it| is_unobserved(summary, it)).collect();
-        if unobserved.is_empty() || !summary.is_started() {
-            return;
+        let unobserved = summary.thresholds.iter().filter(|it| is_unobserved(summary, it)).count();
+        if unobserved > 0 && summary.is_started() {
+            let (mark, style) = mark(Outcome::Skipped);
+            let mark = self.paint(style, mark);
+            let [text, flag, rest] = want_of_observer(summary, unobserved);
+            self.line(&format!("{mark} {text}`{flag}`{rest}"));
         }
-        let names: Vec<&str> = inactive(summary).collect();
-        let text = format!(
-            "{} not judged, for want of an observer: `--observe {}` asks for it",
-            unobserved.len(),
-            names.join(",")
-        );
-        let (mark, style) = mark(Outcome::Skipped);
-        let mark = self.paint(style, mark);
-        self.line(&format!("{mark} {text}"));
     }
 
     fn line(&mut self, line: &str) {
@@ -327,8 +321,18 @@ fn inactive(summary: &Summary) -> impl Iterator<Item = &str> {
     inactive.map(|it| it.name.as_str())
 }
 
+/// What is said of so many thresholds that wait for an observer, with the flag that asks for it in the middle.
+pub(super) fn want_of_observer(summary: &Summary, unobserved: usize) -> [String; 3] {
+    let names: Vec<String> = inactive(summary).map(|it| show::one_line(it, 60)).collect();
+    [
+        format!("{unobserved} not judged, for want of an observer: "),
+        format!("--observe {}", names.join(",")),
+        " asks for it".to_owned(),
+    ]
+}
+
 /// Whether a threshold was skipped because its observer was not asked for.
-fn is_unobserved(summary: &Summary, threshold: &Threshold) -> bool {
+pub(super) fn is_unobserved(summary: &Summary, threshold: &Threshold) -> bool {
     let observer = Metric::from_name(&threshold.metric).and_then(Metric::observer);
     threshold.outcome == Outcome::Skipped
         && observer.is_some_and(|kind| inactive(summary).any(|name| name == kind.name()))

@@ -148,13 +148,8 @@ fn judged(summary: &Summary, threshold: &Threshold) -> Judged {
 }
 
 fn details(threshold: &Threshold) -> Vec<String> {
-    let place = match (&threshold.file, threshold.line) {
-        (Some(file), Some(line)) => format!("{file}:{line}"),
-        (Some(file), None) => file.clone(),
-        (None, _) => "by default".to_owned(),
-    };
     let mut details = vec![
-        format!("asked for: {} ({place})", threshold.id),
+        format!("asked for: {} ({})", threshold.id, show::place(threshold)),
         format!("observed: {}", show::observed(threshold)),
     ];
     if let Some(samples) = threshold.samples {

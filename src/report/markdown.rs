@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use super::console::{is_unobserved, want_of_observer};
 use super::summary::{Reason, Summary, Threshold, Trend};
 use super::{comparison, show};
 use crate::words::{Level, Metric, Outcome, Verdict};
@@ -81,23 +82,30 @@ fn reasons(page: &mut String, summary: &Summary) {
 }
 
 fn thresholds(page: &mut String, summary: &Summary) {
-    let mut sorted: Vec<&Threshold> = summary.thresholds.iter().collect();
-    sorted.sort_by_key(|it| show::rank(it.outcome));
-    let rows = sorted.into_iter().map(|threshold| {
-        let place = match (&threshold.file, threshold.line) {
-            (Some(file), Some(line)) => format!("{}:{line}", text(file)),
-            (Some(file), None) => text(file),
-            (None, _) => "by default".to_owned(),
-        };
-        vec![
-            outcome(threshold).to_owned(),
-            threshold.section.to_string(),
-            text(&threshold.id),
-            text(&show::figure(threshold)),
-            place,
-        ]
-    });
-    table(page, "Thresholds", &["", "section", "asked for", "observed", "where"], rows);
+    let (unobserved, mut asked): (Vec<&Threshold>, Vec<&Threshold>) =
+        summary.thresholds.iter().partition(|it| is_unobserved(summary, it));
+    asked.sort_by_key(|it| show::rank(it.outcome));
+    let rows =
+        |thresholds: &[&Threshold]| -> Vec<Vec<String>> { thresholds.iter().copied().map(row).collect() };
+    let headings = &["", "section", "asked for", "observed", "where"];
+    table(page, "Thresholds", headings, rows(&asked).into_iter());
+    if !unobserved.is_empty() {
+        let [words, flag, rest] = want_of_observer(summary, unobserved.len());
+        let flag = text(&flag);
+        let _ = writeln!(page, "<details><summary>{words}<code>{flag}</code>{rest}</summary>\n");
+        rows_of_table(page, headings, &rows(&unobserved));
+        page.push_str("</details>\n\n");
+    }
+}
+
+fn row(threshold: &Threshold) -> Vec<String> {
+    vec![
+        outcome(threshold).to_owned(),
+        threshold.section.to_string(),
+        text(&threshold.id),
+        text(&show::figure(threshold)),
+        text(&show::place(threshold)),
+    ]
 }
 
 fn outcome(threshold: &Threshold) -> &'static str {
@@ -119,7 +127,7 @@ fn steps(page: &mut String, summary: &Summary) {
             text(&step.name),
             format!("{} {}", text(&step.method), code(&step.path)),
             step.requests.to_string(),
-            show::share_or_none(share(step.errors, step.requests)),
+            show::share_or_none(show::share(step.errors, step.requests)),
             show::time_or_none(times.avg),
             show::time_or_none(times.p95),
             show::time_or_none(times.p99),
@@ -137,7 +145,7 @@ fn stages(page: &mut String, summary: &Summary) {
             stage.vus_max.to_string(),
             stage.rate.map_or_else(|| show::NONE.to_owned(), |it| format!("{it:.1}")),
             show::time_or_none(stage.http_req_duration.p95),
-            show::share_or_none(share(stage.errors, stage.requests)),
+            show::share_or_none(show::share(stage.errors, stage.requests)),
         ]
     });
     table(page, "Stages", &["from", "stage", "VUs:", "requests/s:", "p95:", "errors:"], rows);
@@ -229,6 +237,10 @@ fn table(page: &mut String, title: &str, headings: &[&str], rows: impl Iterator<
         return;
     }
     let _ = writeln!(page, "### {title}\n");
+    rows_of_table(page, headings, &rows);
+}
+
+fn rows_of_table(page: &mut String, headings: &[&str], rows: &[Vec<String>]) {
     let names: Vec<&str> = headings.iter().map(|it| it.trim_end_matches(':')).collect();
     let rules: Vec<&str> = headings.iter().map(|it| if it.ends_with(':') { "--:" } else { ":--" }).collect();
     let _ = writeln!(page, "| {} |\n| {} |", names.join(" | "), rules.join(" | "));
@@ -246,11 +258,6 @@ fn left_out(page: &mut String, n: usize, what: &str) {
     if n > MAX_ROWS {
         let _ = writeln!(page, "… and {} more {what}.", n - MAX_ROWS);
     }
-}
-
-fn share(part: u64, whole: u64) -> Option<f64> {
-    #[expect(clippy::cast_precision_loss, reason = "a share is shown with a few digits")]
-    (whole > 0).then(|| part as f64 / whole as f64)
 }
 
 /// Text that stands as it is: what Markdown or HTML could take as its own becomes an entity.
@@ -297,6 +304,23 @@ mod tests {
         for (name, summary) in sample::all() {
             insta::assert_snapshot!(format!("markdown-{name}"), render(&summary));
         }
+    }
+
+    #[test]
+    fn what_waits_for_an_observer_is_folded_and_not_lost() {
+        let page = render(&sample::unobserved());
+        let (asked, rest) = page.split_once("<details><summary>3 not judged, for want").expect("a fold");
+        let (fold, _) = rest.split_once("\n\n</details>\n\n").expect("its end");
+        assert!(
+            fold.contains("<code>--observe kubernetes,mysql,logs</code> asks for it</summary>\n\n| "),
+            "{fold}"
+        );
+        assert_eq!(
+            (fold.matches("| ➖ skipped |").count(), asked.matches("skipped").count()),
+            (3, 0),
+            "{page}"
+        );
+        assert!(!render(&sample::standard_pass()).contains("<details>"));
     }
 
     #[test]

@@ -22,8 +22,8 @@ use hdrhistogram::serialization::{Serializer as _, V2Serializer};
 
 use super::summary::{
     Check, Cleanup, EndCause, EndedEarly, Environment, ErrorGroup, Example, Fact, Generator, Host, Leftover,
-    Limited, Load, MetricValues, Ms, Point, Profile, Reason, Run, SCHEMA, Series, Stage, Step, Summary,
-    Threshold, Trend,
+    Limited, Load, MetricValues, Ms, ObserverState, Point, Profile, Reason, Run, SCHEMA, Series, Stage, Step,
+    Summary, Threshold, Trend,
 };
 use super::{comparison, recording};
 use crate::words::{Against, ErrorKind, Level, Metric, Outcome, Section, Unit, Verdict};
@@ -39,6 +39,23 @@ pub(crate) fn observed() -> [(&'static str, Summary); 3] {
         ("standard-fail", standard_fail()),
         ("standard-invalid", standard_invalid()),
     ]
+}
+
+/// A run whose profile has observers that nobody asked for.
+pub(crate) fn unobserved() -> Summary {
+    let mut summary = standard_pass();
+    for observer in &mut summary.observers {
+        observer.state = ObserverState::Inactive;
+        observer.series.clear();
+    }
+    for threshold in &mut summary.thresholds {
+        if Metric::from_name(&threshold.metric).and_then(Metric::observer).is_some() {
+            threshold.outcome = Outcome::Skipped;
+            (threshold.observed, threshold.margin) = (None, None);
+            threshold.reason = "not observed".into();
+        }
+    }
+    summary
 }
 
 /// Every sample of a short run without observers, with its name.
@@ -417,14 +434,14 @@ fn threshold(metric: &str, aggregation: &str, rest: &str, observed: f64, bound: 
         metric: metric.into(),
         selector: BTreeMap::new(),
         aggregation: aggregation.into(),
-        operator: rest[..1].into(),
+        operator: rest.chars().take_while(|it| "<>=!".contains(*it)).collect(),
         section: word,
         level: Level::Fail,
         outcome: Outcome::Pass,
         observed: Some(observed),
         bound: Some(bound),
         unit,
-        margin: Some((observed - bound).abs() / bound),
+        margin: (bound != 0.0).then(|| (observed - bound).abs() / bound),
         samples: Some(PER_STEP * 7),
         window: None,
         file: Some("profiles/quick.toml".into()),
@@ -542,6 +559,13 @@ fn trend(scale: f64, count: u64) -> Trend {
         p99: at(402.0),
         count,
     }
+}
+
+/// The distributions of the times of steps.
+fn histograms(steps: &[Step]) -> BTreeMap<String, BTreeMap<String, String>> {
+    const METRIC: &str = "http_req_duration";
+    let own = steps.iter().map(|it| (it.name.clone(), histogram(&it.trends[METRIC])));
+    BTreeMap::from([(METRIC.to_owned(), own.collect())])
 }
 
 /// A distribution that has these figures, encoded as a run does it.

@@ -67,6 +67,20 @@ pub fn figure(threshold: &Threshold) -> String {
     }
 }
 
+/// A part of a whole; `None` of nothing.
+pub fn share(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+/// Where a threshold was asked for.
+pub fn place(threshold: &Threshold) -> String {
+    match (&threshold.file, threshold.line) {
+        (Some(file), Some(line)) => format!("{}:{line}", one_line(file, 100)),
+        (Some(file), None) => one_line(file, 100),
+        (None, _) => "by default".to_owned(),
+    }
+}
+
 /// The place of an outcome in a list that has the worst first.
 pub fn rank(outcome: Outcome) -> u8 {
     match outcome {
@@ -220,6 +234,21 @@ pub mod compact {
     fn two(number: f64) -> String {
         trimmed(format!("{number:.2}"))
     }
+}
+
+/// Text as the content of an element or of an attribute.
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
 }
 
 /// Text from outside, such as a message of the target, on one line and harmless on a terminal and in the log of

@@ -267,8 +267,7 @@ pub fn html(profile: &str, all: &[Series<'_>]) -> String {
 }
 
 fn escaped(text: &str) -> String {
-    let line = show::one_line(text, 300);
-    line.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    show::escape(&show::one_line(text, 300))
 }
 
 #[cfg(test)]

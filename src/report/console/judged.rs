@@ -26,11 +26,7 @@ impl Row {
         let word = if threshold.outcome == Outcome::Skipped { "skipped" } else { "not judged" };
         let figure = if judged { show::figure(threshold) } else { word.to_owned() };
         let note = (!judged).then(|| show::one_line(&threshold.reason, 300));
-        let place = match (&threshold.file, threshold.line) {
-            (Some(file), Some(line)) => format!("{}:{line}", show::one_line(file, 100)),
-            (Some(file), None) => show::one_line(file, 100),
-            (None, _) => "by default".to_owned(),
-        };
+        let place = show::place(threshold);
         let section = threshold.section.to_string();
         Self { mark, style, section, asked: spaced(threshold), figure, place, note }
     }

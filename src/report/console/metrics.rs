@@ -50,7 +50,8 @@ fn key_of(threshold: &Threshold) -> String {
     format!("{}{{{}}}", threshold.metric, selector.join(","))
 }
 
-fn cells(values: &MetricValues) -> Vec<String> {
+/// Its figures, ready to be shown.
+pub(in crate::report) fn cells(values: &MetricValues) -> Vec<String> {
     match values {
         MetricValues::Counter { unit, count, rate } => {
             vec![compact::amount(*count, *unit), compact::rate(*rate, *unit)]

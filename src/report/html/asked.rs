@@ -5,15 +5,14 @@ use serde::Serialize;
 use super::strips;
 use super::svg::{BAD, GOOD, Ink, SERIES, TEXT, WARN};
 use super::tables::{Rows, line};
-use super::view::Ink2;
-use crate::report::console::spaced;
+use crate::report::console::{is_unobserved, spaced, want_of_observer};
 use crate::report::show;
 use crate::report::summary::{self, Summary};
 use crate::words::{Level, Outcome, Unit, Verdict};
 
 #[derive(Serialize)]
 pub(super) struct Reason {
-    tone: Ink2,
+    tone: Ink,
     word: String,
     text: String,
     place: String,
@@ -27,10 +26,10 @@ pub(super) fn reasons(summary: &Summary) -> Rows<Reason> {
     Rows::of(told.into_iter(), |reason| {
         let threshold = summary.thresholds.iter().find(|it| reason.threshold.as_ref() == Some(&it.id));
         Reason {
-            tone: ink_of(reason.verdict).into(),
+            tone: ink_of(reason.verdict),
             word: reason.section.map_or_else(|| "run".to_owned(), |it| it.to_string()),
             text: sentence(&line(&reason.text)),
-            place: threshold.map_or_else(String::new, place),
+            place: threshold.map_or_else(String::new, show::place),
         }
     })
 }
@@ -50,17 +49,8 @@ fn ink_of(verdict: Verdict) -> Ink {
     }
 }
 
-fn place(threshold: &summary::Threshold) -> String {
-    match (&threshold.file, threshold.line) {
-        (Some(file), Some(at)) => format!("{}:{at}", show::one_line(file, 100)),
-        (Some(file), None) => show::one_line(file, 100),
-        (None, _) => "by default".to_owned(),
-    }
-}
-
 #[derive(Serialize)]
 pub(super) struct Hint {
-    section: String,
     text: String,
     evidence: Vec<String>,
     mend: Option<String>,
@@ -68,7 +58,6 @@ pub(super) struct Hint {
 
 pub(super) fn hints(summary: &Summary) -> Vec<Hint> {
     let hints = summary.diagnosis.iter().map(|hint| Hint {
-        section: hint.section.to_string(),
         text: sentence(&line(&hint.text)),
         evidence: hint.evidence.iter().map(|it| line(it)).collect(),
         mend: hint.mend.as_deref().map(line),
@@ -78,13 +67,12 @@ pub(super) fn hints(summary: &Summary) -> Vec<Hint> {
 
 #[derive(Serialize)]
 pub(super) struct Threshold {
-    tone: Ink2,
+    tone: Ink,
     mark: &'static str,
     word: &'static str,
     section: String,
     asked: String,
     observed: String,
-    bound: String,
     distance: String,
     strip: Option<String>,
     samples: String,
@@ -92,12 +80,23 @@ pub(super) struct Threshold {
     reason: Option<String>,
 }
 
-/// What was asked, the worst outcome first, else in the order of the profile.
-pub(super) fn thresholds(summary: &Summary) -> Rows<Threshold> {
-    let mut sorted: Vec<&summary::Threshold> = summary.thresholds.iter().collect();
+/// What was asked, the worst outcome first, else in the order of the profile; what waits for an observer apart.
+pub(super) fn thresholds(summary: &Summary) -> [Rows<Threshold>; 2] {
+    let (unobserved, mut asked): (Vec<_>, Vec<_>) =
+        summary.thresholds.iter().partition(|it| is_unobserved(summary, it));
     // What this run was not asked stands last.
-    sorted.sort_by_key(|it| (it.outcome == Outcome::Skipped, show::rank(it.outcome)));
-    Rows::of(sorted.into_iter(), |threshold| {
+    asked.sort_by_key(|it| (it.outcome == Outcome::Skipped, show::rank(it.outcome)));
+    [asked, unobserved].map(rows)
+}
+
+/// The words above what waits for an observer; none where nothing does.
+pub(super) fn unobserved(summary: &Summary) -> Option<[String; 3]> {
+    let unobserved = summary.thresholds.iter().filter(|it| is_unobserved(summary, it)).count();
+    (unobserved > 0).then(|| want_of_observer(summary, unobserved))
+}
+
+fn rows(thresholds: Vec<&summary::Threshold>) -> Rows<Threshold> {
+    Rows::of(thresholds.into_iter(), |threshold| {
         let (mark, word, ink) = outcome(threshold);
         let judged = !matches!(threshold.outcome, Outcome::Invalid | Outcome::Skipped);
         // `612 ms, 22 % over` in two cells.
@@ -106,17 +105,16 @@ pub(super) fn thresholds(summary: &Summary) -> Rows<Threshold> {
         let window =
             threshold.window.map(|it| format!(" in the worst {}", show::value(it.0, Unit::Milliseconds)));
         Threshold {
-            tone: ink.into(),
+            tone: ink,
             mark,
             word,
             section: threshold.section.to_string(),
             asked: spaced(threshold) + &window.unwrap_or_default(),
             observed: if threshold.observed.is_some() { observed.to_owned() } else { show::NONE.to_owned() },
-            bound: show::value_or_none(threshold.bound, threshold.unit),
             distance: distance.to_owned(),
             strip: if judged { strips::margin(threshold) } else { None },
             samples: threshold.samples.map_or_else(String::new, |it| it.to_string()),
-            place: place(threshold),
+            place: show::place(threshold),
             reason: (!judged).then(|| line(&threshold.reason)),
         }
     })

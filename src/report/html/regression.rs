@@ -2,9 +2,8 @@
 
 use serde::Serialize;
 
-use super::svg::{BAD, GOOD, TEXT, WARN};
+use super::svg::{BAD, GOOD, Ink, TEXT, WARN};
 use super::tables::Rows;
-use super::view::Ink2;
 use crate::report::comparison::{capital, change, interval, remark, sentence};
 use crate::report::show;
 use crate::report::summary::Summary;
@@ -23,7 +22,7 @@ pub(super) struct Regression {
 
 #[derive(Serialize)]
 struct Row {
-    tone: Ink2,
+    tone: Ink,
     mark: &'static str,
     word: &'static str,
     step: String,
@@ -48,7 +47,7 @@ pub(super) fn regression(summary: &Summary) -> Option<Regression> {
             Change::Worse => ("✗", BAD),
         };
         Row {
-            tone: ink.into(),
+            tone: ink,
             mark,
             word: it.change.name(),
             step: show::one_line(it.step.as_deref().unwrap_or("all steps"), 100),

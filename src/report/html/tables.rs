@@ -5,10 +5,11 @@ use std::cmp::Reverse;
 use serde::Serialize;
 
 use super::strips;
-use super::svg::{BAD, GOOD, TEXT};
-use super::view::{Ink2, MAX_TEXT};
-use crate::report::show::{self, compact};
-use crate::report::summary::{self, Example, MetricValues, Ms, Summary, Trend};
+use super::svg::{BAD, GOOD, Ink, TEXT};
+use super::view::MAX_TEXT;
+use crate::report::console::cells;
+use crate::report::show;
+use crate::report::summary::{self, Example, Ms, Summary, Trend};
 use crate::words::{Metric, Unit};
 
 /// Rows of one table; more would make the page slow, and nobody reads them.
@@ -75,7 +76,7 @@ pub(super) fn stages(summary: &Summary) -> Rows<Stage> {
             p50: show::time_or_none(times.med),
             p95: show::time_or_none(times.p95),
             p99: show::time_or_none(times.p99),
-            errors: show::share_or_none(share(stage.errors, stage.requests)),
+            errors: show::share_or_none(show::share(stage.errors, stage.requests)),
             has_errors: stage.errors > 0,
             replicas: span_of(summary, "hpa_replicas", span).map_or_else(String::new, |(min, max)| {
                 if min < max { format!("{min} to {max}") } else { show::value(max, Unit::Count) }
@@ -159,7 +160,7 @@ pub(super) fn steps(summary: &Summary) -> Rows<Step> {
     Rows::of(sorted.into_iter(), |step| {
         let times = times(step);
         let name = line(&step.name);
-        let errors = share(step.errors, step.requests);
+        let errors = show::share(step.errors, step.requests);
         Step {
             name: step.load.as_deref().map_or_else(|| name.clone(), |load| format!("{}: {name}", line(load))),
             request: format!("{} {}", line(&step.method), show::one_line(&step.path, 120)),
@@ -176,10 +177,6 @@ pub(super) fn steps(summary: &Summary) -> Rows<Step> {
             skipped: step.skipped,
         }
     })
-}
-
-fn share(part: u64, whole: u64) -> Option<f64> {
-    (whole > 0).then(|| part as f64 / whole as f64)
 }
 
 #[derive(Serialize)]
@@ -210,7 +207,7 @@ fn whose(example: &Example) -> String {
 
 #[derive(Serialize)]
 pub(super) struct Check {
-    tone: Ink2,
+    tone: Ink,
     mark: &'static str,
     step: String,
     name: String,
@@ -232,7 +229,7 @@ pub(super) fn checks(summary: &Summary) -> Rows<Check> {
             _ => ("✗", BAD),
         };
         Check {
-            tone: ink.into(),
+            tone: ink,
             mark,
             step: line(&check.step),
             name: line(&check.name),
@@ -255,31 +252,6 @@ pub(super) struct MetricRow {
 pub(super) fn metrics(summary: &Summary) -> Rows<MetricRow> {
     Rows::of(summary.metrics.iter(), |(key, values)| MetricRow {
         name: line(key),
-        values: match values {
-            MetricValues::Counter { unit, count, rate } => {
-                format!("{}   {}", compact::amount(*count, *unit), compact::rate(*rate, *unit))
-            }
-            MetricValues::Gauge { unit, value, min, max } => {
-                let shown = |it: &Option<f64>| {
-                    it.map_or_else(|| show::NONE.to_owned(), |it| compact::amount(it, *unit))
-                };
-                format!("{}   min={} max={}", shown(value), shown(min), shown(max))
-            }
-            MetricValues::Rate { passes, fails, rate } => {
-                format!("{}   yes={passes} no={fails}", compact::share(*rate))
-            }
-            MetricValues::Trend(it) => {
-                let times = [
-                    ("avg", it.avg),
-                    ("min", it.min),
-                    ("med", it.med),
-                    ("max", it.max),
-                    ("p(90)", it.p90),
-                    ("p(95)", it.p95),
-                    ("p(99)", it.p99),
-                ];
-                times.map(|(name, time)| format!("{name}={}", compact::time(time))).join(" ")
-            }
-        },
+        values: cells(values).join("  "),
     })
 }

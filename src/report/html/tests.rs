@@ -129,3 +129,21 @@ fn drawing_takes_a_moment() {
     let page = render(&summary);
     println!("{} bytes in {:?}", page.len(), start.elapsed());
 }
+
+#[test]
+fn what_waits_for_an_observer_is_folded_and_not_lost() {
+    let page = render(&sample::unobserved());
+    let (asked, rest) = page.split_once("<details>\n<summary>3 not judged").expect("a fold");
+    let fold = rest.split("</details>").next().expect("its end");
+    assert!(!asked.contains("hpa_replicas max"), "{asked}");
+    for id in ["hpa_replicas max &gt;= 3", "hpa_replicas max &lt;= 10", "pod_restarts count == 0"] {
+        assert!(fold.contains(id), "{id}: {fold}");
+    }
+    assert!(
+        words(&page)
+            .contains("not judged, for want of an observer: --observe kubernetes,mysql,logs asks for it"),
+        "{}",
+        words(&page)
+    );
+    assert!(!render(&sample::standard_pass()).contains("for want of an observer"));
+}

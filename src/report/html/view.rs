@@ -7,6 +7,7 @@ use super::svg::{Ink, Svg};
 use super::tables::Rows;
 use super::timeline::Timeline;
 use super::{asked, beside, panels, percentiles, regression, tables};
+use crate::report::comparison::capital;
 use crate::report::console::tally;
 use crate::report::show::{self, NONE};
 use crate::report::summary::{MetricValues, ObserverState, Summary};
@@ -24,7 +25,7 @@ pub(super) struct Page {
     title: String,
     verdict: &'static str,
     /// The class of what has to do with the verdict, and its colour where there is no style.
-    tone: Ink2,
+    tone: Ink,
     badge: String,
     told: String,
     profile: String,
@@ -35,7 +36,9 @@ pub(super) struct Page {
     reasons: Rows<asked::Reason>,
     hints: Vec<asked::Hint>,
     tiles: Vec<Tile>,
-    thresholds: Rows<asked::Threshold>,
+    /// Those that this run was asked, and those that wait for an observer.
+    thresholds: [Rows<asked::Threshold>; 2],
+    unobserved: Option<[String; 3]>,
     regression: Option<regression::Regression>,
     panels: Vec<Panel>,
     /// The values of all charts, for the script.
@@ -65,19 +68,6 @@ pub(super) struct Page {
     notes: Vec<String>,
     command: Option<String>,
     palier: String,
-}
-
-/// A class and a colour for the template.
-#[derive(Clone, Copy, Serialize)]
-pub(super) struct Ink2 {
-    pub(super) class: &'static str,
-    pub(super) colour: &'static str,
-}
-
-impl From<Ink> for Ink2 {
-    fn from(Ink { class, colour }: Ink) -> Self {
-        Self { class, colour }
-    }
 }
 
 /// A figure that is seen at a glance.
@@ -131,9 +121,9 @@ impl Page {
             script,
             title: format!("{verdict}: {profile}, {}", run.start),
             verdict,
-            tone: ink.into(),
+            tone: ink,
             badge: badge(verdict, ink),
-            told: capitalised(&tally(summary)),
+            told: capital(&tally(summary)),
             profile,
             description: run.profile.description.as_deref().map(one_line),
             target: one_line(&run.target),
@@ -143,6 +133,7 @@ impl Page {
             hints: asked::hints(summary),
             tiles: tiles(summary),
             thresholds: asked::thresholds(summary),
+            unobserved: asked::unobserved(summary),
             regression: regression::regression(summary),
             has_time: !panels.is_empty(),
             axis_note: timeline.density().map(|density| {
@@ -187,11 +178,6 @@ impl Page {
 fn is_web(url: &str) -> bool {
     let is_clean = !url.contains(' ') && show::one_line(url, 2_000) == url;
     is_clean && (url.starts_with("https://") || url.starts_with("http://"))
-}
-
-fn capitalised(text: &str) -> String {
-    let mut rest = text.chars();
-    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
 }
 
 /// The verdict in its colour, where there is no style, too.

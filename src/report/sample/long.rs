@@ -27,14 +27,7 @@ pub(crate) fn long() -> Summary {
             ..summary.steps[0].clone()
         })
         .collect();
-    summary.histograms = BTreeMap::from([(
-        "http_req_duration".into(),
-        summary
-            .steps
-            .iter()
-            .map(|it| (it.name.clone(), histogram(&it.trends["http_req_duration"])))
-            .collect(),
-    )]);
+    summary.histograms = histograms(&summary.steps);
     summary.checks = (0_u32..100)
         .map(|n| Check {
             step: format!("step {} of the checkout", n / 2),

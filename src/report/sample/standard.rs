@@ -39,21 +39,18 @@ fn judge(summary: &mut Summary) {
     let rate = summary.stages.iter().map(|it| it.requests).sum::<u64>() as f64 / f64::from(LENGTH);
     summary.verdict = Verdict::Fail;
     summary.exit_code = 99;
-    summary.thresholds[0] = judged("http_req_duration", "p(95)", "<500ms", 612.0, 500.0, 19, Outcome::Fail);
+    summary.thresholds[0] =
+        judged(threshold("http_req_duration", "p(95)", "<500ms", 612.0, 500.0, 19), Outcome::Fail);
     summary.thresholds[0].reason =
         "http_req_duration p(95) is 612 ms, which is not < 500 ms: 22 % over".into();
-    summary.thresholds.push(database(
-        "mysql_connections_refused",
-        "count",
-        "==0",
-        22.0,
-        0.0,
-        44,
+    summary.thresholds.push(judged(
+        observed(threshold("mysql_connections_refused", "count", "==0", 22.0, 0.0, 44)),
         Outcome::Fail,
     ));
     let refused = summary.thresholds.len() - 1;
     summary.thresholds[refused].reason = "mysql_connections_refused count is 22, which is not == 0".into();
-    summary.thresholds[4] = warning(judged("http_reqs", "rate", ">120", rate, 120.0, 25, Outcome::Warn));
+    summary.thresholds[4] =
+        warning(judged(threshold("http_reqs", "rate", ">120", rate, 120.0, 25), Outcome::Warn));
     summary.thresholds[4].reason = format!("http_reqs rate is {rate:.1}/s, which is not > 120/s: 11 % under");
     let reason = |index: usize, kind: &str, verdict: Verdict| {
         let threshold = &summary.thresholds[index];
@@ -211,23 +208,18 @@ fn build(limited: bool) -> Summary {
         ..summary.run
     };
     summary.thresholds = vec![
-        judged("http_req_duration", "p(95)", "<500ms", 312.0, 500.0, 19, Outcome::Pass),
-        judged("errors", "rate", "<10%", 0.0034, 0.1, 20, Outcome::Pass),
-        judged("checks", "rate", ">90%", 0.9957, 0.9, 21, Outcome::Pass),
-        warning(judged("checks", "rate", ">95%", 0.9957, 0.95, 24, Outcome::Pass)),
+        judged(threshold("http_req_duration", "p(95)", "<500ms", 312.0, 500.0, 19), Outcome::Pass),
+        judged(threshold("errors", "rate", "<10%", 0.0034, 0.1, 20), Outcome::Pass),
+        judged(threshold("checks", "rate", ">90%", 0.9957, 0.9, 21), Outcome::Pass),
+        warning(judged(threshold("checks", "rate", ">95%", 0.9957, 0.95, 24), Outcome::Pass)),
         warning(judged(
-            "http_reqs",
-            "rate",
-            ">100",
-            requests as f64 / f64::from(LENGTH),
-            100.0,
-            25,
+            threshold("http_reqs", "rate", ">100", requests as f64 / f64::from(LENGTH), 100.0, 25),
             Outcome::Pass,
         )),
-        warning(judged("http_req_duration", "avg", "<200ms", 125.0, 200.0, 26, Outcome::Pass)),
-        cluster("hpa_replicas", "max", ">=3", 4.0, 3.0, 31),
-        cluster("hpa_replicas", "max", "<=10", 4.0, 10.0, 32),
-        stability("pod_restarts", "count", "==0", 0.0, 0.0, 34),
+        warning(judged(threshold("http_req_duration", "avg", "<200ms", 125.0, 200.0, 26), Outcome::Pass)),
+        judged(observed(threshold("hpa_replicas", "max", ">=3", 4.0, 3.0, 31)), Outcome::Pass),
+        judged(observed(threshold("hpa_replicas", "max", "<=10", 4.0, 10.0, 32)), Outcome::Pass),
+        judged(observed(threshold("pod_restarts", "count", "==0", 0.0, 0.0, 34)), Outcome::Pass),
     ];
     summary.stages = STAGES
         .iter()
@@ -277,14 +269,7 @@ fn measure(summary: &mut Summary, requests: u64, iterations: u64, scale: f64) {
     for check in &mut summary.checks {
         check.passes = per_step;
     }
-    summary.histograms = BTreeMap::from([(
-        "http_req_duration".into(),
-        summary
-            .steps
-            .iter()
-            .map(|it| (it.name.clone(), histogram(&it.trends["http_req_duration"])))
-            .collect(),
-    )]);
+    summary.histograms = histograms(&summary.steps);
     let rated = |count: f64| Some(count / f64::from(LENGTH));
     summary.metrics.insert("http_req_duration".into(), MetricValues::Trend(trend(scale, requests)));
     summary.metrics.insert("http_req_waiting".into(), MetricValues::Trend(trend(scale * 0.97, requests)));
@@ -305,50 +290,14 @@ fn measure(summary: &mut Summary, requests: u64, iterations: u64, scale: f64) {
     summary.cleanup = Cleanup { created: per_step, undone: per_step, ..Cleanup::default() };
 }
 
-fn judged(
-    metric: &str,
-    aggregation: &str,
-    rest: &str,
-    observed: f64,
-    bound: f64,
-    line: u32,
-    outcome: Outcome,
-) -> Threshold {
-    let threshold = threshold(metric, aggregation, rest, observed, bound, line);
+fn judged(threshold: Threshold, outcome: Outcome) -> Threshold {
     let margin = threshold.margin.map(|it| if outcome == Outcome::Pass { it } else { -it });
     Threshold { outcome, margin, file: Some("profiles/standard.toml".into()), ..threshold }
 }
 
-fn database(
-    metric: &str,
-    aggregation: &str,
-    rest: &str,
-    observed: f64,
-    bound: f64,
-    line: u32,
-    outcome: Outcome,
-) -> Threshold {
-    let threshold = judged(metric, aggregation, rest, observed, bound, line, outcome);
-    let operator = rest.chars().take_while(|it| "<>=!".contains(*it)).collect();
-    Threshold {
-        operator,
-        section: Section::Database,
-        unit: Unit::Count,
-        margin: None,
-        samples: None,
-        ..threshold
-    }
-}
-
-fn cluster(metric: &str, aggregation: &str, rest: &str, observed: f64, bound: f64, line: u32) -> Threshold {
-    let threshold = database(metric, aggregation, rest, observed, bound, line, Outcome::Pass);
-    let margin = Some((observed - bound).abs() / bound);
-    Threshold { section: Section::Autoscaling, margin, ..threshold }
-}
-
-fn stability(metric: &str, aggregation: &str, rest: &str, observed: f64, bound: f64, line: u32) -> Threshold {
-    let threshold = database(metric, aggregation, rest, observed, bound, line, Outcome::Pass);
-    Threshold { section: Section::Stability, ..threshold }
+/// One on what an observer saw, which counts no samples.
+fn observed(threshold: Threshold) -> Threshold {
+    Threshold { samples: None, ..threshold }
 }
 
 /// Between 0 and 1, the same for the same numbers, and without a pattern that one could see.
