@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::count::Route;
-use super::store::{self, Employee, Fields, Store};
+use super::store::{Employee, Fields, Store, Taken};
 
 /// One answer, complete.
 #[derive(Debug)]
@@ -93,89 +93,87 @@ impl Answer {
         Self::error(StatusCode::NOT_FOUND, &format!("no employee has the id {id}"))
     }
 
+    fn taken() -> Self {
+        Self::error(StatusCode::CONFLICT, "another employee has this email")
+    }
+
     fn bad_request(message: &str) -> Self {
         Self::error(StatusCode::BAD_REQUEST, message)
     }
 }
 
-/// Does what the call asks for. All SQL errors but a duplicate end as 500 with `SQLite`'s own words.
+/// Does what the call asks for.
 pub(super) fn answer(store: &Store, call: Call, query: &str, body: &[u8]) -> Answer {
-    let answered = match call {
-        Call::Health => {
-            store.ping().map(|()| Answer::ok(&json!({ "status": "healthy", "database": "connected" })))
-        }
+    match call {
+        Call::Health => Answer::ok(&json!({ "status": "healthy", "database": "connected" })),
         Call::List => list(store, query),
-        Call::Stats => store.stats().map(|stats| Answer::ok(&stats)),
+        Call::Stats => Answer::ok(&store.stats()),
         Call::Create => create(store, body),
         Call::Update(id) => update(store, id, body),
-        Call::Find(id) => store
-            .find(id)
-            .map(|found| found.map_or_else(|| Answer::not_found(id), |found| Answer::ok(&found))),
-        Call::Delete(id) => store.delete(id).map(|was_there| {
-            if was_there { Answer::ok(&json!({ "id": id, "deleted": true })) } else { Answer::not_found(id) }
-        }),
-        Call::WrongMethod(allow) => Ok(Answer {
+        Call::Find(id) => store.find(id).map_or_else(|| Answer::not_found(id), |found| Answer::ok(&found)),
+        Call::Delete(id) if store.delete(id) => Answer::ok(&json!({ "id": id, "deleted": true })),
+        Call::Delete(id) => Answer::not_found(id),
+        Call::WrongMethod(allow) => Answer {
             allow: Some(allow),
             ..Answer::error(StatusCode::METHOD_NOT_ALLOWED, &format!("only {allow} here"))
-        }),
-        Call::Unknown | Call::Count => Ok(Answer::error(StatusCode::NOT_FOUND, "no such path")),
-    };
-    answered.unwrap_or_else(|error| {
-        if store::is_duplicate(&error) {
-            Answer::error(StatusCode::CONFLICT, "another employee has this email")
-        } else {
-            Answer::error(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())
-        }
-    })
+        },
+        Call::Unknown | Call::Count => Answer::error(StatusCode::NOT_FOUND, "no such path"),
+    }
 }
 
 /// The body of `GET /employees`.
 #[derive(Serialize)]
 struct Listing {
     employees: Vec<Employee>,
-    total: i64,
-    page: i64,
-    per_page: i64,
-    pages: i64,
+    total: usize,
+    page: usize,
+    per_page: usize,
+    pages: usize,
 }
 
 /// More on one page than this and a single request would be a load of its own.
-const MAX_PER_PAGE: i64 = 100;
+const MAX_PER_PAGE: usize = 100;
 
-fn list(store: &Store, query: &str) -> rusqlite::Result<Answer> {
+fn list(store: &Store, query: &str) -> Answer {
     let (Some(page), Some(per_page)) = (positive(query, "page", 1), positive(query, "per_page", 10)) else {
-        return Ok(Answer::bad_request("page and per_page are numbers from 1"));
+        return Answer::bad_request("page and per_page are numbers from 1");
     };
     let per_page = per_page.min(MAX_PER_PAGE);
-    let total = store.rows()?;
-    let employees = store.list((page - 1).saturating_mul(per_page), per_page)?;
-    Ok(Answer::ok(&Listing { employees, total, page, per_page, pages: (total + per_page - 1) / per_page }))
+    let total = store.rows();
+    let employees = store.list((page - 1).saturating_mul(per_page), per_page);
+    Answer::ok(&Listing { employees, total, page, per_page, pages: total.div_ceil(per_page) })
 }
 
 /// The parameter of that name, or its default; `None` if it is there and no number from 1.
-fn positive(query: &str, name: &str, default: i64) -> Option<i64> {
+fn positive(query: &str, name: &str, default: usize) -> Option<usize> {
     let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
     value.map_or(Some(default), |value| value.parse().ok().filter(|&number| number >= 1))
 }
 
-fn create(store: &Store, body: &[u8]) -> rusqlite::Result<Answer> {
+fn create(store: &Store, body: &[u8]) -> Answer {
     let fields = match fields(body) {
         Ok(fields) => fields,
-        Err(refused) => return Ok(refused),
+        Err(refused) => return refused,
     };
     if fields.name.is_none() || fields.email.is_none() {
-        return Ok(Answer::bad_request("name and email are required"));
+        return Answer::bad_request("name and email are required");
     }
-    store.create(&fields).map(|created| Answer::json(StatusCode::CREATED, &created))
+    match store.create(fields) {
+        Ok(created) => Answer::json(StatusCode::CREATED, &created),
+        Err(Taken) => Answer::taken(),
+    }
 }
 
-fn update(store: &Store, id: i64, body: &[u8]) -> rusqlite::Result<Answer> {
+fn update(store: &Store, id: i64, body: &[u8]) -> Answer {
     let fields = match fields(body) {
         Ok(fields) => fields,
-        Err(refused) => return Ok(refused),
+        Err(refused) => return refused,
     };
-    let updated = store.update(id, &fields)?;
-    Ok(updated.map_or_else(|| Answer::not_found(id), |updated| Answer::ok(&updated)))
+    match store.update(id, fields) {
+        Ok(Some(updated)) => Answer::ok(&updated),
+        Ok(None) => Answer::not_found(id),
+        Err(Taken) => Answer::taken(),
+    }
 }
 
 /// The fields of a JSON object; what is there must have its type, and a name or an address is never blank.
@@ -213,7 +211,7 @@ mod tests {
 
     #[test]
     fn every_route_answers_as_the_employees_service_does() {
-        let store = Store::open(0).unwrap();
+        let store = Store::open(0);
         let ada = json!({"id": 1, "name": "Ada", "email": "a@b.c", "department": "QA", "salary": 5.5});
         let bob = json!({"id": 2, "name": "Bob", "email": "b@b.c", "department": null, "salary": null});
         let error = |message: &str| json!({ "error": message });
@@ -249,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_body_that_cannot_be_stored_is_refused() {
-        let store = Store::open(1).unwrap();
+        let store = Store::open(1);
         let required = json!({"error": "name and email are required"});
         for body in ["{}", r#"{"name":"A"}"#, r#"{"email":"a@b.c"}"#, r#"{"name":" ","email":"a@b.c"}"#] {
             check(&store, "POST /employees", body, 400, &required);
@@ -261,17 +259,17 @@ mod tests {
             let answer = answer(&store, Call::Create, "", body.as_bytes());
             assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{body}");
         }
-        assert_eq!(store.rows().unwrap(), 1);
+        assert_eq!(store.rows(), 1);
     }
 
     #[test]
     fn a_list_is_paged() {
-        let store = Store::open(25).unwrap();
+        let store = Store::open(25);
         for (query, expected) in [
             ("", Some((10, 1, 10, 3))),
             ("page=3&per_page=10", Some((5, 3, 10, 3))),
             ("per_page=1000", Some((25, 1, 100, 1))),
-            ("page=9223372036854775807", Some((0, i64::MAX, 10, 3))),
+            ("page=18446744073709551615", Some((0, usize::MAX, 10, 3))),
             ("page=0", None),
             ("page=x", None),
             ("per_page=-1", None),
@@ -279,7 +277,7 @@ mod tests {
             let answer = answer(&store, Call::List, query, b"");
             let list: Value = serde_json::from_slice(&answer.body).unwrap();
             let found = list["employees"].as_array().map(|employees| {
-                let number = |name: &str| list[name].as_i64().unwrap();
+                let number = |name: &str| usize::try_from(list[name].as_u64().unwrap()).unwrap();
                 assert_eq!(number("total"), 25);
                 (employees.len(), number("page"), number("per_page"), number("pages"))
             });

@@ -65,7 +65,7 @@ impl Counts {
     }
 
     /// The body of `GET /__count`.
-    pub(super) fn to_json(&self, n_rows: i64) -> Value {
+    pub(super) fn to_json(&self, n_rows: usize) -> Value {
         let routes: Map<_, _> = Route::ALL
             .iter()
             .map(|&route| (route.name().to_owned(), self.routes[route as usize].get().into()))
