@@ -46,3 +46,6 @@ pub mod summarize;
 pub mod demo;
 
 pub mod cli;
+
+#[doc(hidden)]
+pub mod fuzz;

@@ -31,6 +31,7 @@ mod errand;
 mod exit;
 mod explain;
 mod failure;
+pub(crate) mod fuzz;
 mod glance;
 mod history;
 mod host;

@@ -19,6 +19,7 @@ mod deadline;
 mod decode;
 mod driver;
 mod exchange;
+pub(crate) mod fuzz;
 mod heartbeat;
 mod inspect;
 mod payload;

@@ -110,7 +110,7 @@ impl Hop {
 }
 
 /// A reference against the page that it stands on (RFC 3986, 5.2); `None` of what is no HTTP URL.
-fn resolve(here: &Target, path_and_query: &str, reference: &str) -> Option<Uri> {
+pub(super) fn resolve(here: &Target, path_and_query: &str, reference: &str) -> Option<Uri> {
     let reference = reference.split('#').next().unwrap_or_default();
     let scheme = if here.tls { "https" } else { "http" };
     let has_scheme = reference.split(['/', '?']).next().is_some_and(|first| first.contains(':'));

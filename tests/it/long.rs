@@ -1,5 +1,7 @@
 //! What takes many minutes: `ci/test --long` runs them.
 
+mod soak;
+
 use std::fmt::Write as _;
 use std::time::Duration;
 

@@ -7,6 +7,7 @@ mod arrivals;
 mod command_line;
 mod demo;
 mod fail_closed;
+mod fuzz;
 mod generator;
 mod import;
 mod kubernetes;

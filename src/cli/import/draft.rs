@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use http::{HeaderName, HeaderValue};
+
 use super::credentials::{self, Piece, Variables};
 use crate::cli::toml_text::{key, literal, quoted};
 
@@ -72,6 +74,14 @@ const OF_THE_CONNECTION: [&str; 7] =
 pub(super) const METHODS: [&str; 7] = ["get", "post", "put", "patch", "delete", "head", "options"];
 
 impl Draft {
+    /// Takes out what no request can hold, whatever it was read from.
+    pub(super) fn keep_what_can_be_sent(&mut self) {
+        sendable(&mut self.headers, &mut self.lost);
+        for step in &mut self.steps {
+            sendable(&mut step.headers, &mut step.lost);
+        }
+    }
+
     /// How many things could not be carried over.
     pub(super) fn lost(&self) -> usize {
         self.lost.len() + self.steps.iter().map(|step| step.lost.len()).sum::<usize>()
@@ -171,6 +181,19 @@ impl Step {
     }
 }
 
+/// Leaves the headers that HTTP has room for (RFC 9110, 5.1 and 5.5).
+fn sendable(headers: &mut Vec<(String, String)>, lost: &mut Vec<String>) {
+    headers.retain(|(name, value)| {
+        let why = match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            (Ok(_), Ok(_)) => return true,
+            (Err(_), _) => "a header whose name is none".to_owned(),
+            (Ok(name), Err(_)) => format!("the header {name}: its value cannot be sent"),
+        };
+        lost.push(why);
+        false
+    });
+}
+
 /// Whether a header is the connection's own, or a browser's on itself, which palier's connection has in its own way.
 pub(super) fn is_of_the_connection(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
@@ -252,7 +275,10 @@ pub(super) fn split(url: &str) -> Option<Address> {
     let (user, host) =
         authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
     let url = format!("{scheme}://{}", host.to_ascii_lowercase());
-    let is_right = !host.is_empty() && url.parse::<http::Uri>().is_ok_and(|uri| uri.host().is_some());
+    let is_right = url.parse::<http::Uri>().is_ok_and(|uri| {
+        let host = uri.host().unwrap_or_default();
+        !host.is_empty() && (url.ends_with(host) || uri.port_u16().is_some_and(|port| port > 0))
+    });
     is_right.then(|| Address { url, user: user.map(str::to_owned), path: path.to_owned() })
 }
 

@@ -57,7 +57,7 @@ pub(super) struct Args {
 
 /// What is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Kind {
+pub(super) enum Kind {
     /// curl commands
     Curl,
     /// An HTTP archive, as browsers save it
@@ -76,25 +76,31 @@ pub(super) fn import(args: &Args) -> Result<ExitCode, Failure> {
             failure.help("of a k6 script, `k6 inspect --execution-requirements SCRIPT` prints the options")
         );
     };
-    let draft = match kind {
-        Kind::Curl => curl::read(&text),
-        Kind::Har => har::read(&text),
-        Kind::K6 => k6::read(&text),
-    };
-    let draft =
-        draft.map_err(|error| Failure::usage(error).while_doing(format!("cannot import `{name}`")))?;
-    let toml = draft.to_toml(&name);
+    let (toml, lost) = translate(kind, &name, &text)?;
     examine(&toml)?;
     match &args.output {
         None => terminal::print(&toml).map_err(Failure::other)?,
         Some(path) => write(path, &toml)?,
     }
-    let lost = draft.lost();
     if lost > 0 {
         let s = if lost == 1 { "" } else { "s" };
         terminal::say(&format!("{lost} thing{s} not carried over: see the comments"));
     }
     Ok(if args.strict && lost > 0 { ExitCode::Other } else { ExitCode::Pass })
+}
+
+/// The profile that a text makes, and how many things it could not hold.
+pub(super) fn translate(kind: Kind, name: &str, text: &str) -> Result<(String, usize), Failure> {
+    let draft = match kind {
+        Kind::Curl => curl::read(text),
+        Kind::Har => har::read(text),
+        Kind::K6 => k6::read(text),
+    };
+    let mut draft =
+        draft.map_err(|error| Failure::usage(error).while_doing(format!("cannot import `{name}`")))?;
+    draft.keep_what_can_be_sent();
+    let toml = draft.to_toml(name);
+    Ok((toml, draft.lost()))
 }
 
 /// What it is called, and its text.
@@ -116,7 +122,7 @@ fn read(what: &str) -> Result<(String, String), Failure> {
 }
 
 /// What a text is, by how it begins.
-fn kind_of(text: &str) -> Option<Kind> {
+pub(super) fn kind_of(text: &str) -> Option<Kind> {
     if let Ok(serde_json::Value::Object(object)) = serde_json::from_str(text) {
         return Some(if object.contains_key("log") { Kind::Har } else { Kind::K6 });
     }
@@ -124,7 +130,7 @@ fn kind_of(text: &str) -> Option<Kind> {
 }
 
 /// What palier itself would refuse must not be printed as a profile.
-fn examine(toml: &str) -> Result<(), Failure> {
+pub(super) fn examine(toml: &str) -> Result<(), Failure> {
     let name = "imported.toml";
     let file = VirtualFile::new(name, toml.to_owned());
     let variables = BTreeMap::new();

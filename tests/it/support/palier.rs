@@ -178,6 +178,14 @@ impl Running {
         self
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn is_under_way(&mut self) -> bool {
+        self.child.try_wait().expect("a child of ours").is_none()
+    }
+
     pub(crate) fn signal(self, signal: Signal) -> Self {
         let pid = Pid::from_child(&self.child);
         // One that has ended is not reaped yet, so the pid is still its own.
