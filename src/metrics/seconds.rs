@@ -9,9 +9,9 @@ use super::{Packed, Vitals};
 use crate::plan::Plan;
 use crate::words::ErrorKind;
 
-/// A series keeps at most this many points, an hour of seconds; then neighbours are merged, so that memory does
-/// not grow with the length of a run.
-const MOST_POINTS: u32 = 3_600;
+/// A series keeps at most this many points, ten minutes of seconds; then neighbours are merged, so that memory does
+/// not grow with the length of a run. A point holds a histogram of each step: an hour of seconds would be 2 MB a step.
+const MOST_POINTS: u32 = 600;
 
 /// What happened in each second of the load, by the start of requests and the end of iterations.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -196,14 +196,14 @@ mod tests {
     #[test]
     fn a_long_run_keeps_its_counts_in_fewer_points() {
         let mut seconds = Seconds::default();
-        for second in 0..10_000 {
+        for second in 0..9_600 {
             seconds.at(second).step(0).requests += 1;
             *entry(&mut seconds.at(second).vus, 0) = second;
         }
-        assert_eq!(seconds.resolution(), Duration::from_secs(4));
-        assert_eq!(seconds.points().len(), 2_500);
-        assert!(seconds.points().iter().all(|point| point.steps[0].requests == 4));
-        assert_eq!(seconds.points()[0].vus, [0], "that of the first of its four seconds");
+        assert_eq!(seconds.resolution(), Duration::from_secs(16));
+        assert_eq!(seconds.points().len(), 600);
+        assert!(seconds.points().iter().all(|point| point.steps[0].requests == 16));
+        assert_eq!(seconds.points()[0].vus, [0], "that of the first of its sixteen seconds");
     }
 
     #[test]
@@ -213,13 +213,13 @@ mod tests {
             long.at(second).step(0).requests += 1;
         }
         let mut short = Seconds::default();
-        for second in 0..10 {
+        for second in 0..20 {
             short.at(second).step(1).requests += 1;
         }
         let (mut left, mut right) = (long.clone(), short.clone());
         left.merge(&short);
         right.merge(&long);
         assert_eq!(left, right);
-        assert_eq!(left.points()[0].steps[1].requests, 2);
+        assert_eq!(left.points()[0].steps[1].requests, 16);
     }
 }

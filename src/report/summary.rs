@@ -503,7 +503,7 @@ pub struct ErrorGroup {
 
 /// The run over time.
 pub struct Series {
-    /// How many seconds each point stands for: 1, or more for a run of over 3600 seconds.
+    /// How many seconds each point stands for: 1, or more for a run of over 600 seconds.
     pub resolution: u32,
     /// The points, in order of time, without gaps; at most 3600.
     pub points: Vec<Point>,

@@ -89,7 +89,7 @@ fn memory_does_not_grow_with_the_length_of_a_run() {
     });
     let (grown, more) = (long.0 - short.0, long.1 - short.1);
     told(&format!("{grown:.0} bytes more for {more:.0} requests more"));
-    // Of each second a point is kept, for an hour at most, and more requests fill more of their histograms: some three
+    // Of each second a point is kept, for ten minutes at most, and more requests fill more of their histograms: some three
     // megabytes. A release build makes nearly two million requests more, so that a byte for each would be seen.
     assert!(grown < 4e6, "{grown} bytes more for {more} requests more");
 }
