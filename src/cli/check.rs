@@ -19,6 +19,6 @@ pub(super) struct Args {
 pub(super) fn check(args: &Args, env: &Env) -> Result<ExitCode, Failure> {
     let given = Given { run: "{{run}}".to_owned(), wait: None, demo: None };
     let (profile, plan) = plan(&args.profile, given, env)?;
-    terminal::print(&outline::in_full(&plan, &profile)).map_err(Failure::other)?;
+    terminal::print(&outline::in_full(&plan, &profile))?;
     Ok(ExitCode::Pass)
 }

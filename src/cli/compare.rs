@@ -89,7 +89,7 @@ pub(super) fn compare(args: &Args, terminal: Terminal) -> Result<ExitCode, Failu
         }
         .render(),
     };
-    terminal::print(&text).map_err(Failure::other)?;
+    terminal::print(&text)?;
     Ok(code)
 }
 

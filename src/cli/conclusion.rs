@@ -209,8 +209,8 @@ fn tell(
         }
     }
     let printed = terminal::print(&text);
-    if let Err(error) = printed {
-        Failure::other(error).while_doing("cannot print the result").tell(env, terminal);
+    if let Err(failure) = printed {
+        failure.tell(env, terminal);
         return false;
     }
     true

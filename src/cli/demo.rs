@@ -70,7 +70,7 @@ pub(super) fn serve(args: &Args) -> Result<ExitCode, Failure> {
                   POST   /employees\n  PUT    /employees/:id\n  GET    /employees/:id\n  \
                   DELETE /employees/:id\n"
     );
-    terminal::print(&text).map_err(Failure::other)?;
+    terminal::print(&text)?;
     runtime.block_on(signals.recv());
     demo.stop();
     Ok(ExitCode::Pass)

@@ -50,7 +50,7 @@ pub(super) fn doctor(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitC
         1 => "1 thing is wrong\n".to_owned(),
         n => format!("{n} things are wrong\n"),
     };
-    terminal::print(&plan.secrets.mask(&format!("{text}\n{end}"))).map_err(Failure::other)?;
+    terminal::print(&plan.secrets.mask(&format!("{text}\n{end}")))?;
     Ok(if n_wrong == 0 { ExitCode::Pass } else { ExitCode::Other })
 }
 

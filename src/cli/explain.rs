@@ -46,7 +46,7 @@ pub(super) fn explain(args: &Args) -> Result<ExitCode, Failure> {
             None => failure.help("docs/metrics.md, docs/thresholds.md and docs/profiles.md have all names"),
         });
     };
-    terminal::print(&text).map_err(Failure::other)?;
+    terminal::print(&text)?;
     Ok(ExitCode::Pass)
 }
 

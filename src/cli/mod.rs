@@ -62,6 +62,7 @@ mod virtual_file;
 mod way;
 
 use std::ffi::OsString;
+use std::io;
 
 use clap::builder::Resettable;
 use clap::{Arg, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -143,8 +144,12 @@ pub fn main(env: &Env, args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             // Whoever asked for help and went away does not miss it.
-            let _ = error.print();
-            return if error.use_stderr() { ExitCode::Usage } else { ExitCode::Pass };
+            let lost = error.print().is_err_and(|lost| lost.kind() != io::ErrorKind::BrokenPipe);
+            return match error.use_stderr() {
+                true => ExitCode::Usage,
+                false if lost => ExitCode::Other,
+                false => ExitCode::Pass,
+            };
         }
     };
     let terminal = Terminal::new(cli.color, env);

@@ -12,6 +12,7 @@ use super::signals;
 use crate::engine::{self, RunPhase, Signal, Watcher};
 use crate::journal::Writer;
 use crate::metrics::{Results, Stop};
+use crate::observe::generator::limits::{self, Limits};
 use crate::observe::{Observation, cleanup};
 use crate::plan::Plan;
 use crate::reach::Forward;
@@ -22,6 +23,9 @@ const AFTER_SIGNAL: Duration = Duration::from_secs(1);
 /// How long deleting from the database may take.
 const CLEANUP: Duration = Duration::from_secs(60);
 
+/// With fewer open files no run could begin: its runtime would panic for want of them.
+const FEWEST_FILES: u64 = 16;
+
 /// Signals as they come, and the way to send one on that was for others.
 pub(super) struct Inbox {
     pub(super) again: UnboundedSender<Signal>,
@@ -29,8 +33,14 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
-    /// A runtime for the run, in which signals are listened for from here on.
+    /// A runtime for the run, in which signals are listened for from here on, with as many open files as are allowed.
     pub(super) fn listen() -> Result<(Runtime, Self), Failure> {
+        limits::raise_file_limit();
+        if let Some(limit) = Limits::now().descriptors.filter(|limit| *limit < FEWEST_FILES) {
+            let few =
+                format!("this process may have {limit} files open, and a run takes {FEWEST_FILES} at least");
+            return Err(Failure::other(few).help("raise the limit: `ulimit -Hn` shows it"));
+        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::other(error).while_doing("cannot start a runtime"))?;
         let entered = runtime.enter();

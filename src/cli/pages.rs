@@ -37,7 +37,7 @@ pub(super) struct ManArgs {
 pub(super) fn completions(args: &CompletionsArgs, mut command: Command) -> Result<ExitCode, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "palier", &mut script);
-    terminal::print(&String::from_utf8_lossy(&script)).map_err(Failure::other)?;
+    terminal::print(&String::from_utf8_lossy(&script))?;
     Ok(ExitCode::Pass)
 }
 
@@ -46,7 +46,7 @@ pub(super) fn man(args: &ManArgs, command: Command) -> Result<ExitCode, Failure>
     let Some(folder) = &args.folder else {
         let mut page = Vec::new();
         clap_mangen::Man::new(command).render(&mut page).map_err(Failure::other)?;
-        terminal::print(&String::from_utf8_lossy(&page)).map_err(Failure::other)?;
+        terminal::print(&String::from_utf8_lossy(&page))?;
         return Ok(ExitCode::Pass);
     };
     let doing = format!("cannot write man pages into `{}`", folder.display());

@@ -60,14 +60,14 @@ pub(super) fn report(args: &Args, terminal: Terminal) -> Result<ExitCode, Failur
                 if summaries.len() > 1 {
                     let gap = if n > 0 { "\n" } else { "" };
                     let heading = format!("{gap}== {} ==\n", path.display());
-                    terminal::print(&heading).map_err(Failure::other)?;
+                    terminal::print(&heading)?;
                 }
-                terminal::print(&console::render(summary, &look)).map_err(Failure::other)?;
+                terminal::print(&console::render(summary, &look))?;
             }
         }
         (None, [(_, summary)]) => {
             for format in &args.formats {
-                terminal::print(&format.render(summary)).map_err(Failure::other)?;
+                terminal::print(&format.render(summary))?;
             }
         }
         (None, _) => {

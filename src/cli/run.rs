@@ -16,7 +16,7 @@ use super::shard::{self, Facts, Leaving, Reading};
 use super::terminal::Terminal;
 use super::{Env, ExitCode, OnWarn, demo, host, leftovers, outline, run_id, terminal, way};
 use crate::journal::{self, DatabaseCleanup, FolderError};
-use crate::observe::generator::limits::{self, Limits};
+use crate::observe::generator::limits::Limits;
 use crate::plan::{Plan, Shard};
 use crate::profile::Disk;
 use crate::report::write::append_step_summary;
@@ -112,7 +112,6 @@ pub(super) fn run(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCode
         terminal::say(&notice);
     }
 
-    limits::raise_file_limit();
     let shortages = Limits::now().shortages(&plan);
     if !args.quiet {
         for shortage in &shortages {

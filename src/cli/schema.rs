@@ -31,6 +31,6 @@ pub(super) fn schema(args: &Args) -> Result<ExitCode, Failure> {
         Of::Profile => include_str!("../../profile.schema.json"),
         Of::Summary => include_str!("../../summary.schema.json"),
     };
-    terminal::print(text).map_err(Failure::other)?;
+    terminal::print(text)?;
     Ok(ExitCode::Pass)
 }

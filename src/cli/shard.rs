@@ -130,7 +130,7 @@ impl Leaving {
             bytes.len().div_ceil(1000),
             shard.count(),
         );
-        terminal::print(&text).map_err(Failure::other)?;
+        terminal::print(&text)?;
         Ok(code)
     }
 }

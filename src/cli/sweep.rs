@@ -99,7 +99,7 @@ pub(super) fn sweep(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCo
                 break;
             }
             Some(Ok(swept)) => {
-                terminal::print(&swept.text).map_err(Failure::other)?;
+                terminal::print(&swept.text)?;
                 for line in &swept.corrupt {
                     let message =
                         format!("{}:{line}: this line of the journal cannot be read", path.display());
@@ -115,7 +115,7 @@ pub(super) fn sweep(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCo
         }
     }
     if paths.is_empty() {
-        terminal::print("nothing to sweep: there is no journal\n").map_err(Failure::other)?;
+        terminal::print("nothing to sweep: there is no journal\n")?;
     }
     Ok(totals.code())
 }

@@ -97,7 +97,7 @@ pub(super) fn sweep(profile: &str, dry_run: bool, within: Duration, env: &Env) -
         return Err(Failure::usage(format!("the profile `{profile}` has no `sweep` in `[cleanup.mysql]`"))
             .help("without it, `palier sweep` needs the journal of a run"));
     };
-    let say = |text: String| terminal::print(&plan.secrets.mask(&text)).map_err(Failure::other);
+    let say = |text: String| terminal::print(&plan.secrets.mask(&text));
     let statement = shown(&plan, &statement);
     if dry_run {
         say(format!("would run: {statement}\n"))?;

@@ -73,6 +73,6 @@ pub(super) fn trend(args: &Args) -> Result<ExitCode, Failure> {
         }
     }
     let text = if args.csv { trend::csv(&runs) } else { trend::text(profile, &all) };
-    terminal::print(&text).map_err(Failure::other)?;
+    terminal::print(&text)?;
     Ok(ExitCode::Pass)
 }

@@ -10,6 +10,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
@@ -70,7 +71,8 @@ impl Writer {
         if plan.steps.iter().all(|step| step.undo.is_none()) {
             return Ok(Self::nowhere());
         }
-        let file = OpenOptions::new().append(true).create_new(true).open(path)?;
+        // What a target made of a request may be a credential that nobody has called a secret: others need not read it.
+        let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path)?;
         // Where a file system has no locks, nobody is kept away, and nothing is lost.
         let _ = file.try_lock();
         let seal = Seal::of(&plan.secrets);
@@ -107,13 +109,13 @@ impl Writer {
         let Some(shared) = &self.0 else { return Ok(()) };
         let count = |count: &AtomicI64| u64::try_from(count.load(Relaxed)).unwrap_or(0);
         let (left, unanswered) = (count(&shared.left), count(&shared.unanswered));
-        if left == 0
-            && unanswered == 0
-            && shared.trouble.get().is_none()
-            && let Err(error) = shared.file.set_len(shared.beginning)
-        {
-            // There was none before.
-            let _ = shared.trouble.set(error);
+        // Also of a journal that could not be written: what is left is counted apart from it, and on a disk that it has
+        // filled the reports need its room.
+        if left == 0 && unanswered == 0 {
+            match shared.file.set_len(shared.beginning) {
+                Ok(()) => shared.is_torn.store(false, Relaxed),
+                Err(error) => drop(shared.trouble.set(error)),
+            }
         }
         let mut text = Vec::new();
         put_end(&mut text, "done", left, unanswered);
@@ -134,7 +136,11 @@ impl Shared {
         let result = (&self.file).write(lines).and_then(|written| {
             let is_whole = written == lines.len();
             self.is_torn.store(!is_whole, Relaxed);
-            if is_whole { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
+            if is_whole {
+                Ok(())
+            } else {
+                Err(io::Error::new(io::ErrorKind::StorageFull, "there is room for a part of a line only"))
+            }
         });
         if let Err(error) = result {
             // Only the first is kept.

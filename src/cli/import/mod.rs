@@ -79,7 +79,7 @@ pub(super) fn import(args: &Args) -> Result<ExitCode, Failure> {
     let (toml, lost) = translate(kind, &name, &text)?;
     examine(&toml)?;
     match &args.output {
-        None => terminal::print(&toml).map_err(Failure::other)?,
+        None => terminal::print(&toml)?,
         Some(path) => write(path, &toml)?,
     }
     if lost > 0 {

@@ -79,7 +79,7 @@ pub(super) fn init(args: &Args) -> Result<ExitCode, Failure> {
         let _ = writeln!(text, "{word}  {}", shown(&file, &here));
     }
     text += &next(args.pipeline, &root, is_placeholder);
-    terminal::print(&text).map_err(Failure::other)?;
+    terminal::print(&text)?;
     Ok(ExitCode::Pass)
 }
 
