@@ -104,7 +104,8 @@ pub(super) fn beginning(plan: &Plan, database: Option<&DatabaseCleanup>, seal: &
         let undo = plan.step(undo);
         let line = StepLine {
             step: index,
-            name: step.name.clone(),
+            // Names are only shown, and so only masked.
+            name: plan.secrets.mask(&step.name).into_owned(),
             method: step.request.method.to_string(),
             undo: undoing(undo, plan, seal),
         };
@@ -119,7 +120,7 @@ fn undoing(undo: &Step, plan: &Plan, seal: &Seal) -> Undoing {
     // The target's own authority follows the target, should that have moved when the journal is swept.
     let headers = headers.filter(|(name, value)| **name != HOST || *value != plan.target.authority.as_str());
     Undoing {
-        step: undo.name.clone(),
+        step: plan.secrets.mask(&undo.name).into_owned(),
         method: undo.request.method.to_string(),
         headers: headers.map(|(name, value)| header(name, value, seal)).collect(),
         body: match &undo.request.body {

@@ -20,6 +20,7 @@ mod profiles;
 mod readme;
 mod regression;
 mod reports;
+mod secrets;
 mod sessions;
 mod shards;
 mod signals;
