@@ -10,6 +10,7 @@ mod fail_closed;
 mod faults;
 mod fuzz;
 mod generator;
+mod house;
 mod import;
 mod kubernetes;
 mod latency;
