@@ -28,6 +28,8 @@ pub mod trend;
 pub mod write;
 
 #[cfg(test)]
+mod render_tests;
+#[cfg(test)]
 pub(crate) mod sample;
 #[cfg(test)]
 mod schema_tests;

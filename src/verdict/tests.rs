@@ -476,3 +476,49 @@ proptest! {
         prop_assert_eq!(judge(&plan, &forward), judge(&plan, &grouped));
     }
 }
+
+/// Figures of every sort, as thresholds and as warnings.
+const ALL_SORTS: &str = r#"
+    [thresholds]
+    http_req_duration = ["p(95)<200ms", "avg<150ms", "max<900ms", "p(50)<=120ms"]
+    errors = ["rate<10%"]
+    checks = ["rate>90%"]
+    http_req_failed = ["rate<20%"]
+    [warnings]
+    http_req_duration = ["p(90)<180ms"]
+    checks = ["rate>=95%"]
+"#;
+
+/// A better outcome is less; one that could not be judged lies between.
+fn badness(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::Pass | Outcome::Skipped => 0,
+        Outcome::Invalid => 1,
+        Outcome::Warn => 2,
+        Outcome::Fail => 3,
+    }
+}
+
+proptest! {
+    /// Each request takes as long or longer, and what failed still fails.
+    #[test]
+    fn what_is_worse_gets_no_better_verdict(
+        requests in prop::collection::vec((0..1_000_u64, prop::bool::weighted(0.1)), 1..120),
+        more in prop::collection::vec((0..600_u64, prop::bool::weighted(0.1)), 120),
+        share in 0_usize..=100,
+    ) {
+        let plan = planned(ALL_SORTS);
+        let request = |(ms, fails): (u64, bool)| if fails { Request::Status500(ms) } else { Request::Took(ms) };
+        let changed = requests.len() * share / 100;
+        let worse = requests.iter().zip(&more).enumerate().map(|(index, (it, more))| {
+            if index < changed { (it.0 + more.0, it.1 || more.1) } else { *it }
+        });
+        let worse: Vec<Request> = worse.map(request).collect();
+        let better: Vec<Request> = requests.iter().copied().map(request).collect();
+        let (better, worse) = (judge(&plan, &results(&plan, &better)), judge(&plan, &results(&plan, &worse)));
+        for ((a, b), threshold) in better.thresholds.iter().zip(&worse.thresholds).zip(&plan.thresholds) {
+            prop_assert!(badness(a.outcome) <= badness(b.outcome), "{:?}: {a:?} and worse {b:?}", threshold.expression);
+        }
+        prop_assert!(better.verdict <= worse.verdict, "{better:#?}\n{worse:#?}");
+    }
+}

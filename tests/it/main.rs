@@ -3,6 +3,7 @@
 //! One binary, because each further one would link palier and its dependencies again. Counts and orders are
 //! asserted exactly, times only as wide bounds on one side: the machine that runs them has other things to do.
 
+mod any_profile;
 mod arrivals;
 mod command_line;
 mod demo;
