@@ -194,9 +194,10 @@ fn date(text: &str) -> Option<SystemTime> {
         if time.is_none() && token.contains(':') {
             let mut fields = token.split(':').map(|field| field.parse::<u64>().ok());
             let (hour, minute, second) = (fields.next()??, fields.next()??, fields.next()??);
-            time = Some(
-                (hour < 24 && minute < 60 && second < 60).then_some(hour * 3600 + minute * 60 + second)?,
-            );
+            if hour >= 24 || minute >= 60 || second >= 60 {
+                return None;
+            }
+            time = Some(hour * 3600 + minute * 60 + second);
         } else if let (None, 1 | 2) = (day, digits) {
             day = number;
         } else if month.is_none() && named.is_some() {
@@ -302,6 +303,7 @@ mod tests {
         assert_eq!(date("31 Feb 2000 00:00:00"), None);
         assert_eq!(date("01 Jan 1900 00:00:00"), days(0), "over long ago");
         assert_eq!(date("01 Jan 1500 00:00:00"), None);
+        assert_eq!(date("01 Jan 2000 18446744073709551610:00:00"), None);
     }
 
     proptest! {
