@@ -131,7 +131,7 @@ fn render_all(summary: &Summary) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn every_summary_that_can_be_read_can_be_rendered(

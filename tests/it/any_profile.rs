@@ -117,7 +117,7 @@ fn profile() -> impl Strategy<Value = String> {
 }
 
 /// How many profiles are tried: each takes half a second of two processes.
-const PROFILES: u32 = 24;
+const PROFILES: u32 = 16;
 
 #[test]
 fn every_profile_that_check_accepts_runs() {
@@ -152,5 +152,5 @@ fn every_profile_that_check_accepts_runs() {
         panic!("{error}");
     }
     let (accepted, refused) = seen.get();
-    assert!(accepted >= 4, "{accepted} were accepted, {refused} refused: too few to say anything");
+    assert!(accepted >= 3, "{accepted} were accepted, {refused} refused: too few to say anything");
 }

@@ -124,13 +124,15 @@ fn a_planted_secret_is_in_no_file_and_no_stream() {
     // Reports are read by whoever collects them.
     assert!(REPORTS.iter().all(|name| mode(&format!("palier-report/{name}")) & 0o400 != 0));
 
+    // One that lets go of what was created takes no time.
+    let kind = Rogue::start(|_| Reply::with("200 OK", "", br#"{"id":7}"#));
     let again = [
         with(run.then(["check", "load.toml", "--target", &target.url()])),
         with(run.then(["doctor", "load.toml", "--target", &target.url(), "--within", "1s"])),
         with(run.then(["sweep", "--within", "1s"])),
         run.then(["report", "palier-report/summary.json"]),
         with(run.then(["run", "load.toml", "--set", "load.vus=${TOKEN}"])),
-        with(run.then(["run", "load.toml", "--shard", "1/2", "--out", "shard", "--target", &target.url()])),
+        with(run.then(["run", "load.toml", "--shard", "1/2", "--out", "shard", "--target", &kind.url()])),
     ];
     for command in again {
         let done = command.finish();
@@ -173,18 +175,18 @@ fn no_value_makes_a_header_or_a_request() {
     // In an address it is encoded.
     for path in ["/things/{{id}}", "/things?id={{id}}"] {
         let run = run(smuggled(path, ""));
-        assert_eq!((run.code, target_count(&run)), (Some(0), 2), "{path}: {}", run.stdout);
+        assert_eq!((outcome(&run), target_count(&run)), ("sound", 2), "{path}: {}", run.stdout);
     }
     for part in ["query = { id = \"{{id}}\" }", "form = { id = \"{{id}}\" }", "json = { id = \"{{id}}\" }"] {
         let method = if part.starts_with("query") { "get" } else { "post" };
         let run =
             run(smuggled("/things", part).replace("get = \"/things\"", &format!("{method} = \"/things\"")));
-        assert_eq!((run.code, target_count(&run)), (Some(0), 2), "{part}: {}", run.stdout);
+        assert_eq!((outcome(&run), target_count(&run)), ("sound", 2), "{part}: {}", run.stdout);
     }
     // In a header it cannot stand: nothing is sent, and the scenario is at fault.
     for headers in ["headers = { X-Id = \"{{id}}\" }", "headers = { Cookie = \"id={{id}}\" }"] {
         let run = run(smuggled("/things", headers));
-        assert_eq!((run.code, target_count(&run)), (Some(99), 1), "{headers}: {}", run.stdout);
+        assert_eq!((outcome(&run), target_count(&run)), ("at fault", 1), "{headers}: {}", run.stdout);
     }
     let evil = smuggled("/things", "headers = { X-Id = \"${ID}\" }");
     let run = Palier::run(&evil).env("ID", "1\r\nX-Evil: yes").args(["--target", &target.url()]).exit(2);
@@ -193,6 +195,15 @@ fn no_value_makes_a_header_or_a_request() {
     Palier::run(&evil).exit(2);
     let name = smuggled("/things", "headers = { \"X-Id\\r\\nX-Evil\" = \"1\" }");
     Palier::run(&name).exit(2);
+}
+
+/// On a machine that stands still for a while a run says nothing of performance, which is not asked here.
+fn outcome(run: &Done) -> &'static str {
+    match run.code {
+        Some(0 | 98) => "sound",
+        Some(99) => "at fault",
+        _ => run.fail("it did not end with a verdict"),
+    }
 }
 
 /// Requests that were answered as what they are.

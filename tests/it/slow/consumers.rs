@@ -7,7 +7,7 @@ use super::backend::text;
 
 /// Says that a test tests nothing; a failure where that was ruled out.
 #[expect(clippy::print_stderr, reason = "nobody is to think that it was tested")]
-pub(super) fn missing(what: &str) {
+pub(crate) fn missing(what: &str) {
     #[expect(clippy::disallowed_methods, reason = "the tests have no other environment")]
     let strict = std::env::var("PALIER_TESTS_STRICT").is_ok_and(|value| value == "1");
     assert!(!strict, "NOT TESTED, for want of {what}");
