@@ -44,7 +44,6 @@ pub(super) async fn keep(
 ) {
     let keeper = Keeper {
         service,
-        kubeconfig,
         words,
         cluster: None,
         port: None,
@@ -56,12 +55,11 @@ pub(super) async fn keep(
         round_trip: Trend::default(),
         broken: 0,
     };
-    keeper.run(inbox).await;
+    keeper.run(&kubeconfig, inbox).await;
 }
 
 struct Keeper {
     service: Service,
-    kubeconfig: Vec<PathBuf>,
     words: WeakUnboundedSender<Word>,
     cluster: Option<Arc<Cluster>>,
     port: Option<PortName>,
@@ -78,11 +76,11 @@ struct Keeper {
 }
 
 impl Keeper {
-    async fn run(mut self, mut inbox: UnboundedReceiver<Word>) {
-        let (service, kubeconfig) = (self.service.clone(), std::mem::take(&mut self.kubeconfig));
+    async fn run(mut self, kubeconfig: &[PathBuf], mut inbox: UnboundedReceiver<Word>) {
+        let service = self.service.clone();
         loop {
             let began = Instant::now();
-            let look = look(&service, &kubeconfig, self.cluster.clone(), self.port.clone());
+            let look = look(&service, kubeconfig, self.cluster.clone(), self.port.clone());
             let mut look = std::pin::pin!(tokio::time::timeout(PATIENCE, look));
             let found = loop {
                 tokio::select! {
