@@ -16,7 +16,7 @@ pub(super) use self::metrics::cells;
 use self::metrics::{MetricRow, columns, is_detail};
 use super::comparison;
 use super::show::{self, compact};
-use super::summary::{Check, EndCause, EndedEarly, MetricValues, ObserverState, Reason, Summary, Threshold};
+use super::summary::{Check, EndCause, EndedEarly, MetricValues, Reason, Summary, Threshold};
 use crate::words::{Level, Metric, Outcome, Unit, Verdict};
 
 /// How the text is to look; what it says depends on the summary alone.
@@ -263,7 +263,7 @@ impl Screen<'_> {
         let (judged, rest): (Vec<&Threshold>, Vec<&Threshold>) = summary
             .thresholds
             .iter()
-            .filter(|it| !told(it) && !is_unobserved(summary, it))
+            .filter(|it| !told(it) && !show::is_unobserved(summary, it))
             .partition(|it| !matches!(it.outcome, Outcome::Pass | Outcome::Skipped));
         // That no load was made is said once, not once more for every threshold.
         if summary.is_started() {
@@ -293,11 +293,11 @@ impl Screen<'_> {
 
     /// What only an observer sees that was not asked for: one line, however many thresholds wait for it.
     fn unobserved(&mut self, summary: &Summary) {
-        let unobserved = summary.thresholds.iter().filter(|it| is_unobserved(summary, it)).count();
+        let unobserved = summary.thresholds.iter().filter(|it| show::is_unobserved(summary, it)).count();
         if unobserved > 0 && summary.is_started() {
             let (mark, style) = mark(Outcome::Skipped);
             let mark = self.paint(style, mark);
-            let [text, flag, rest] = want_of_observer(summary, unobserved);
+            let [text, flag, rest] = show::want_of_observer(summary, unobserved);
             self.line(&format!("{mark} {text}`{flag}`{rest}"));
         }
     }
@@ -313,29 +313,6 @@ impl Screen<'_> {
             text.to_owned()
         }
     }
-}
-
-/// The observers that the profile has and this run did not ask for.
-fn inactive(summary: &Summary) -> impl Iterator<Item = &str> {
-    let inactive = summary.observers.iter().filter(|it| it.state == ObserverState::Inactive);
-    inactive.map(|it| it.name.as_str())
-}
-
-/// What is said of so many thresholds that wait for an observer, with the flag that asks for it in the middle.
-pub(super) fn want_of_observer(summary: &Summary, unobserved: usize) -> [String; 3] {
-    let names: Vec<String> = inactive(summary).map(|it| show::one_line(it, 60)).collect();
-    [
-        format!("{unobserved} not judged, for want of an observer: "),
-        format!("--observe {}", names.join(",")),
-        " asks for it".to_owned(),
-    ]
-}
-
-/// Whether a threshold was skipped because its observer was not asked for.
-pub(super) fn is_unobserved(summary: &Summary, threshold: &Threshold) -> bool {
-    let observer = Metric::from_name(&threshold.metric).and_then(Metric::observer);
-    threshold.outcome == Outcome::Skipped
-        && observer.is_some_and(|kind| inactive(summary).any(|name| name == kind.name()))
 }
 
 fn shown_name(check: &Check) -> String {
@@ -392,7 +369,7 @@ pub(super) fn tally(summary: &Summary) -> String {
     if warnings > 0 {
         parts.push(plural(warnings, "warning"));
     }
-    let unobserved = summary.thresholds.iter().filter(|it| is_unobserved(summary, it)).count();
+    let unobserved = summary.thresholds.iter().filter(|it| show::is_unobserved(summary, it)).count();
     let skipped = skipped - unobserved;
     if skipped > 0 {
         parts.push(format!("{skipped} skipped"));

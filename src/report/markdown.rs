@@ -5,7 +5,6 @@
 
 use std::fmt::Write as _;
 
-use super::console::{is_unobserved, want_of_observer};
 use super::summary::{Reason, Summary, Threshold, Trend};
 use super::{comparison, show};
 use crate::words::{Level, Metric, Outcome, Verdict};
@@ -83,14 +82,14 @@ fn reasons(page: &mut String, summary: &Summary) {
 
 fn thresholds(page: &mut String, summary: &Summary) {
     let (unobserved, mut asked): (Vec<&Threshold>, Vec<&Threshold>) =
-        summary.thresholds.iter().partition(|it| is_unobserved(summary, it));
+        summary.thresholds.iter().partition(|it| show::is_unobserved(summary, it));
     asked.sort_by_key(|it| show::rank(it.outcome));
     let rows =
         |thresholds: &[&Threshold]| -> Vec<Vec<String>> { thresholds.iter().copied().map(row).collect() };
     let headings = &["", "section", "asked for", "observed", "where"];
     table(page, "Thresholds", headings, rows(&asked).into_iter());
     if !unobserved.is_empty() {
-        let [words, flag, rest] = want_of_observer(summary, unobserved.len());
+        let [words, flag, rest] = show::want_of_observer(summary, unobserved.len());
         let flag = text(&flag);
         let _ = writeln!(page, "<details><summary>{words}<code>{flag}</code>{rest}</summary>\n");
         rows_of_table(page, headings, &rows(&unobserved));

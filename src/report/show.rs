@@ -5,14 +5,37 @@
 //! is shown as 0 % or 100 % only where it is exactly that, and [`beside_bound`] shows as many digits as it takes
 //! to tell a value from its bound.
 
-use crate::report::summary::{Ms, Threshold};
-use crate::words::{Outcome, Unit};
+use crate::report::summary::{Ms, ObserverState, Summary, Threshold};
+use crate::words::{Metric, Outcome, Unit};
 
 /// Digits that prose shows where nothing asks for more.
 const DIGITS: usize = 3;
 
 /// What stands where there is no value.
 pub const NONE: &str = "–";
+
+/// The observers that the profile has and this run did not ask for.
+fn inactive(summary: &Summary) -> impl Iterator<Item = &str> {
+    let inactive = summary.observers.iter().filter(|it| it.state == ObserverState::Inactive);
+    inactive.map(|it| it.name.as_str())
+}
+
+/// What is said of so many thresholds that wait for an observer, with the flag that asks for it in the middle.
+pub fn want_of_observer(summary: &Summary, unobserved: usize) -> [String; 3] {
+    let names: Vec<String> = inactive(summary).map(|it| one_line(it, 60)).collect();
+    [
+        format!("{unobserved} not judged, for want of an observer: "),
+        format!("--observe {}", names.join(",")),
+        " asks for it".to_owned(),
+    ]
+}
+
+/// Whether a threshold was skipped because its observer was not asked for.
+pub fn is_unobserved(summary: &Summary, threshold: &Threshold) -> bool {
+    let observer = Metric::from_name(&threshold.metric).and_then(Metric::observer);
+    threshold.outcome == Outcome::Skipped
+        && observer.is_some_and(|kind| inactive(summary).any(|name| name == kind.name()))
+}
 
 /// A value in its unit.
 pub fn value(value: f64, unit: Unit) -> String {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::strips;
 use super::svg::{BAD, GOOD, Ink, SERIES, TEXT, WARN};
 use super::tables::{Rows, line};
-use crate::report::console::{is_unobserved, spaced, want_of_observer};
+use crate::report::console::spaced;
 use crate::report::show;
 use crate::report::summary::{self, Summary};
 use crate::words::{Level, Outcome, Unit, Verdict};
@@ -83,7 +83,7 @@ pub(super) struct Threshold {
 /// What was asked, the worst outcome first, else in the order of the profile; what waits for an observer apart.
 pub(super) fn thresholds(summary: &Summary) -> [Rows<Threshold>; 2] {
     let (unobserved, mut asked): (Vec<_>, Vec<_>) =
-        summary.thresholds.iter().partition(|it| is_unobserved(summary, it));
+        summary.thresholds.iter().partition(|it| show::is_unobserved(summary, it));
     // What this run was not asked stands last.
     asked.sort_by_key(|it| (it.outcome == Outcome::Skipped, show::rank(it.outcome)));
     [asked, unobserved].map(rows)
@@ -91,8 +91,8 @@ pub(super) fn thresholds(summary: &Summary) -> [Rows<Threshold>; 2] {
 
 /// The words above what waits for an observer; none where nothing does.
 pub(super) fn unobserved(summary: &Summary) -> Option<[String; 3]> {
-    let unobserved = summary.thresholds.iter().filter(|it| is_unobserved(summary, it)).count();
-    (unobserved > 0).then(|| want_of_observer(summary, unobserved))
+    let unobserved = summary.thresholds.iter().filter(|it| show::is_unobserved(summary, it)).count();
+    (unobserved > 0).then(|| show::want_of_observer(summary, unobserved))
 }
 
 fn rows(thresholds: Vec<&summary::Threshold>) -> Rows<Threshold> {

@@ -75,7 +75,10 @@ fn draw(steps: &[Distribution<'_>], size: Size) -> String {
         let place = x.at(at);
         svg.line(GRID, [place, top], [place, bottom], 1.0, "");
         svg.line(AXIS, [place, bottom], [place, bottom + 4.0], 1.0, "");
-        svg.text(TEXT, [place, bottom + 15.0], size.font, Anchor::Middle, name);
+        // At the end of the axis half of it would lie beyond the drawing.
+        let is_last = x.at(most as f64) - place < size.font * 2.0;
+        let anchor = if is_last { Anchor::End } else { Anchor::Middle };
+        svg.text(TEXT, [place, bottom + 15.0], size.font, anchor, name);
     }
     for (n, step) in steps.iter().enumerate().rev() {
         let d = line(&step.times, &x, &y, if n < SERIES.len() { 24.0 } else { 8.0 });
