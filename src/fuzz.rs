@@ -6,11 +6,11 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::hint::black_box;
 use std::io;
 use std::path::Path;
 
+use crate::cli::fuzz::quoted;
 use crate::compare::{Terms, compare};
 use crate::plan::{self, Plan, Settings};
 use crate::profile::{self, Files, Profile, Request};
@@ -145,20 +145,6 @@ fn of_words(key: &str, threshold: &str, load: &str, step: &str) -> String {
         "[target]\nurl = \"http://localhost\"\n[load]\nexecutor = \"constant-vus\"\nduration = \"1s\"\n{load}\n\
          [[step]]\nname = \"a\"\n{get}{step}\n[thresholds]\n{key} = {threshold}\n"
     )
-}
-
-/// A text as TOML has it.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() => write!(quoted, "\\U{:08x}", u32::from(c)).expect("a text takes all"),
-            c => quoted.push(c),
-        }
-    }
-    quoted.push('"');
-    quoted
 }
 
 /// The plan of a profile's text; what is wrong with it is told, in colours and without.

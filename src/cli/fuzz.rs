@@ -2,6 +2,7 @@
 
 use super::history;
 use super::import::{Kind, examine, kind_of, translate};
+pub(crate) use super::toml_text::quoted;
 use crate::compare::Terms;
 use crate::compare::history::{Entry, earlier, judge};
 use crate::report::trend;

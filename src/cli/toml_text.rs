@@ -1,7 +1,7 @@
 //! Texts and names as TOML, for profiles that palier writes itself.
 
 /// A text as a basic string of TOML: JSON's, but for one character.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }
 

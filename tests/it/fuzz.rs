@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use palier::fuzz::{TARGETS, Target};
 
@@ -13,13 +13,24 @@ use palier::fuzz::{TARGETS, Target};
 const INPUTS: usize = 300;
 
 /// Longer ones only take longer.
-const LONGEST: usize = 20_000;
+const LONGEST: usize = 100_000;
+
+/// The folders of a reader's seeds; of what the repository has anyway there is no copy.
+fn folders(target: Target) -> Vec<PathBuf> {
+    let own = format!("tests/fuzz/seeds/{}", target.name);
+    let folders = match target.name {
+        "profile" => vec!["profiles", "tests/samples/profiles/good", "tests/samples/profiles/bad"],
+        _ => vec![&*own],
+    };
+    folders.into_iter().map(|folder| Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).collect()
+}
 
 fn seeds(target: Target) -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/seeds").join(target.name);
-    let mut paths: Vec<_> =
-        fs::read_dir(&folder).expect("seeds").map(|entry| entry.expect("a seed").path()).collect();
+    let entries = folders(target).into_iter().flat_map(|folder| fs::read_dir(folder).expect("seeds"));
+    let mut paths: Vec<_> = entries.map(|entry| entry.expect("a seed").path()).collect();
+    paths.retain(|path| path.is_file());
     paths.sort();
+    assert!(!paths.is_empty(), "`{}` has no seeds", target.name);
     paths.iter().map(|path| fs::read(path).expect("a seed")).collect()
 }
 
@@ -54,7 +65,7 @@ fn damaged(seeds: &[Vec<u8>], chance: &mut fastrand::Rng) -> Vec<u8> {
             }
         }
     }
-    input.truncate(LONGEST.max(input.len().min(200_000)));
+    input.truncate(LONGEST);
     input
 }
 
