@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use crate::support::palier::Palier;
+use crate::support::profile::CREATE_AND_DELETE;
 
 fn load() -> impl Strategy<Value = String> {
     let stages = "stages = [{ duration = \"100ms\", target = 3 }, { duration = \"0s\", target = 1 }, \
@@ -76,19 +77,6 @@ fn threshold() -> impl Strategy<Value = String> {
     })
 }
 
-const CREATE: &str = r#"
-[[step]]
-name = "create"
-post = "/employees"
-json = { name = "{{run}}-{{vu}}", email = "{{uuid}}@x.org" }
-capture = { id = { json = "$.id" } }
-undo = "delete"
-[[step]]
-name = "delete"
-delete = "/employees/{{id}}"
-needs = ["id"]
-"#;
-
 fn profile() -> impl Strategy<Value = String> {
     let steps = prop::collection::vec(step(), 0..3);
     let thresholds = prop::collection::btree_set(threshold(), 0..4);
@@ -107,7 +95,7 @@ fn profile() -> impl Strategy<Value = String> {
             let thresholds: Vec<_> =
                 thresholds.into_iter().filter(|it| named.insert(it.split(" = ").next().map(str::to_owned))).collect();
             format!(
-                "[target]\nurl = \"http://127.0.0.1:9\"\n{connections}[load]\ngraceful_stop = \"200ms\"\n{load}\n{}{CREATE}{steps}\
+                "[target]\nurl = \"http://127.0.0.1:9\"\n{connections}[load]\ngraceful_stop = \"200ms\"\n{load}\n{}{CREATE_AND_DELETE}{steps}\
                  [thresholds]\n{}\n",
                 if has_setup { setup } else { "" },
                 thresholds.join("\n"),

@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::support::client::Count;
 use crate::support::origin::{Origin, Script};
 use crate::support::palier::{Done, Palier, REPORTS, write};
-use crate::support::profile::steady;
+use crate::support::profile::{CREATE_AND_DELETE, steady};
 use crate::support::terminal::Terminal;
 
 /// A run of that long that passes, if it gets so far.
@@ -65,25 +65,8 @@ fn a_journal_that_fills_the_disk_leaves_the_reports_their_room() {
         return;
     }
     let demo = Demo::start(Options::default()).expect("a demo");
-    let profile = r#"
-[target]
-url = "http://127.0.0.1:9"
-[load]
-executor = "shared-iterations"
-vus = 4
-iterations = 400
-[[step]]
-name = "create"
-post = "/employees"
-json = { name = "LoadTest {{run}}-{{vu}} LONG", email = "{{uuid}}@example.com" }
-capture = { id = { json = "$.id" } }
-undo = "delete"
-[[step]]
-name = "delete"
-delete = "/employees/{{id}}"
-needs = ["id"]
-"#;
-    let profile = profile.replace("LONG", &"x".repeat(1_000));
+    let load = "[target]\nurl = \"http://127.0.0.1:9\"\n[load]\nexecutor = \"shared-iterations\"\nvus = 4\niterations = 400\n";
+    let profile = load.to_owned() + &CREATE_AND_DELETE.replace("LoadTest", &"x".repeat(1_000));
     let before = Count::of(&demo).rows();
     // Room for the reports, and not for what a journal has to say of four hundred rows.
     let small = "mkdir small kept; mount -t tmpfs -o size=200k none small || exit 90; \

@@ -20,8 +20,9 @@ use palier::words::Verdict;
 use palier::{journal, verdict};
 
 use crate::support::client::Count;
+use crate::support::profile::CREATE_AND_DELETE;
 
-/// Users who create and delete, and one who falls after creating.
+/// The loads of users who create and delete, and of one who falls after creating.
 const TWO_LOADS: &str = r#"
 [target]
 url = "http://127.0.0.1:9"
@@ -35,20 +36,10 @@ name = "falling"
 executor = "per-vu-iterations"
 vus = 1
 iterations = 1
-[[step]]
-name = "create"
-post = "/employees"
-json = { name = "LoadTest User {{run}}-{{vu}}", email = "{{uuid}}@example.com" }
-capture = { id = { json = "$.id" } }
-undo = "delete"
-[[step]]
-name = "delete"
-delete = "/employees/{{id}}"
-needs = ["id"]
 "#;
 
 fn plan(folder: &Path, target: String) -> Plan {
-    crate::support::palier::write(&folder.join("load.toml"), TWO_LOADS);
+    crate::support::palier::write(&folder.join("load.toml"), &format!("{TWO_LOADS}{CREATE_AND_DELETE}"));
     let target = Override::Flag { flag: "--target", path: "target.url", value: target };
     let request =
         profile::Request { name: "load.toml", folder, overrides: &[target], variables: &BTreeMap::new() };

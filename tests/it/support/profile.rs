@@ -23,3 +23,17 @@ checks = [{{ name = "is ok", status = 200 }}]
 "#
     )
 }
+
+/// Two steps against the demo: `create` adds an employee, and `delete` takes it back.
+pub(crate) const CREATE_AND_DELETE: &str = r#"
+[[step]]
+name = "create"
+post = "/employees"
+json = { name = "LoadTest User {{run}}-{{vu}}", email = "{{uuid}}@example.com" }
+capture = { id = { json = "$.id" } }
+undo = "delete"
+[[step]]
+name = "delete"
+delete = "/employees/{{id}}"
+needs = ["id"]
+"#;
