@@ -116,7 +116,8 @@ impl From<Histogram> for Vec<(Bucket, u64)> {
 impl From<Vec<(Bucket, u64)>> for Histogram {
     fn from(buckets: Vec<(Bucket, u64)>) -> Self {
         let mut histogram = Self::default();
-        for (bucket, count) in buckets {
+        // A bucket without a count is as if it did not stand there.
+        for (bucket, count) in buckets.into_iter().filter(|(_, count)| *count > 0) {
             histogram.add(bucket, count);
         }
         histogram
@@ -286,6 +287,12 @@ mod tests {
             histogram.record(Duration::from_nanos(*value));
         }
         histogram
+    }
+
+    #[test]
+    fn a_bucket_without_a_count_is_none() {
+        let read = Histogram::from(vec![(Bucket(7), 2), (Bucket(700), 0)]);
+        assert_eq!(read, Histogram::from(vec![(Bucket(7), 2)]));
     }
 
     /// Latencies as they occur: all magnitudes from nanoseconds to hours.
