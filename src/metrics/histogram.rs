@@ -60,6 +60,11 @@ impl Bucket {
         Self(index as u16)
     }
 
+    /// The middle one of the eight that this bucket is one of.
+    fn coarse(self) -> Self {
+        Self((self.0 & !7 | 4).min(Self::of(LONGEST_NANOS).0))
+    }
+
     /// The lowest value that falls into this bucket, in nanoseconds.
     fn lowest(self) -> u64 {
         let index = u64::from(self.0);
@@ -243,6 +248,27 @@ impl Packed {
         self.0.extend(own);
     }
 
+    /// How many buckets there is room for.
+    #[cfg(test)]
+    pub(super) fn room(&self) -> usize {
+        self.0.capacity()
+    }
+
+    /// Keeps two digits of each value: eight neighbouring buckets become the one in their middle, at most 0.4 % away from
+    /// each. However many values there are, the buckets are few then.
+    pub(super) fn coarsen(&mut self) {
+        let mut coarse: Vec<(Bucket, u32)> = Vec::new();
+        for (bucket, count) in std::mem::take(&mut self.0) {
+            let bucket = bucket.coarse();
+            match coarse.last_mut() {
+                Some((last, own)) if *last == bucket => *own = own.saturating_add(count),
+                _ => coarse.push((bucket, count)),
+            }
+        }
+        coarse.shrink_to_fit();
+        self.0 = coarse;
+    }
+
     /// Unpacks into a histogram.
     pub fn add_to(&self, histogram: &mut Histogram) {
         for (bucket, count) in &self.0 {
@@ -287,6 +313,24 @@ mod tests {
             histogram.record(Duration::from_nanos(*value));
         }
         histogram
+    }
+
+    #[test]
+    fn what_is_coarse_is_near_and_stays_as_it_is() {
+        let last = Bucket::of(LONGEST_NANOS).0;
+        for number in 0..=last {
+            let (fine, coarse) = (Bucket(number), Bucket(number).coarse());
+            assert_eq!(coarse.coarse(), coarse);
+            assert!(coarse.0 <= last && coarse.0.abs_diff(number) <= 4);
+            let (fine, coarse) = (fine.highest() as f64, coarse.highest() as f64);
+            // Below a microsecond buckets are a nanosecond wide.
+            assert!((fine - coarse).abs() <= (fine * 0.004).max(4.0), "{fine} and {coarse}");
+        }
+        let histogram = recorded(&[270_000, 270_001, 270_300, 900_000, u64::MAX]);
+        let mut packed = Packed::default();
+        packed.merge_histogram(&histogram);
+        packed.coarsen();
+        assert_eq!(packed.0.iter().map(|(_, count)| *count).collect::<Vec<_>>(), [3, 1, 1]);
     }
 
     #[test]

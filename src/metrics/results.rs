@@ -300,6 +300,9 @@ impl Results {
                 *entry(&mut point.vus_max, index) += existing;
             }
         }
+        if self.seconds.is_coarse() {
+            self.seconds.at(number).coarsen();
+        }
     }
 
     fn merge_cells(&mut self, cells: impl Iterator<Item = Option<Box<Cell>>>) {

@@ -10,7 +10,8 @@ use crate::plan::Plan;
 use crate::words::ErrorKind;
 
 /// A series keeps at most this many points, ten minutes of seconds; then neighbours are merged, so that memory does
-/// not grow with the length of a run. A point holds a histogram of each step: an hour of seconds would be 2 MB a step.
+/// not grow with the length of a run. As each value of a second may have a bucket of its own, which merging does not make
+/// fewer, points of more than a second hold their times to two digits.
 const MOST_POINTS: u32 = 600;
 
 /// What happened in each second of the load, by the start of requests and the end of iterations.
@@ -108,6 +109,14 @@ impl Seconds {
         for (index, point) in (0_u32..).zip(&other.points) {
             self.at(index * other.resolution).merge(point, Gauges::Add);
         }
+        if self.is_coarse() {
+            self.points.iter_mut().for_each(Point::coarsen);
+        }
+    }
+
+    /// Whether times are held to two digits.
+    pub(super) fn is_coarse(&self) -> bool {
+        self.resolution > 1
     }
 
     fn halve(&mut self) {
@@ -118,6 +127,7 @@ impl Seconds {
             if let Some(second) = pair.get(1) {
                 first.merge(second, Gauges::Keep);
             }
+            first.coarsen();
             self.points.push(first);
         }
     }
@@ -151,6 +161,11 @@ impl Point {
                 }
             }
         }
+    }
+
+    /// Holds the times of each step to two digits.
+    pub(super) fn coarsen(&mut self) {
+        self.steps.iter_mut().for_each(|step| step.durations.coarsen());
     }
 
     pub(super) fn step(&mut self, index: usize) -> &mut StepPoint {
@@ -221,5 +236,32 @@ mod tests {
         right.merge(&long);
         assert_eq!(left, right);
         assert_eq!(left.points()[0].steps[1].requests, 16);
+    }
+
+    #[test]
+    fn what_is_kept_of_an_hour_grows_more_slowly_than_the_hour() {
+        let mut chance = fastrand::Rng::with_seed(7);
+        let mut seconds = Seconds::default();
+        let mut held = Vec::new();
+        for second in 0..3_600 {
+            for step in 0..7 {
+                let mut histogram = crate::metrics::Histogram::default();
+                for _ in 0..50 {
+                    let normal = (0..12).map(|_| chance.f64()).sum::<f64>() - 6.0;
+                    let nanos = 270_000.0 * (normal * 0.8).exp();
+                    histogram.record(Duration::from_secs_f64(nanos / 1e9));
+                }
+                seconds.at(second).step(step).durations.merge_histogram(&histogram);
+            }
+            if seconds.is_coarse() {
+                seconds.at(second).coarsen();
+            }
+            if second % 300 == 299 {
+                let sizes = seconds.points().iter().flat_map(|it| &it.steps).map(|it| it.durations.room());
+                held.push(sizes.sum::<usize>());
+            }
+        }
+        // Each five minutes: without two digits it would be as much again each time.
+        assert!(held[11] < 4 * held[1] && held[11] < 2 * held[5], "{held:?}");
     }
 }
